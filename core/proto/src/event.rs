@@ -1,0 +1,168 @@
+//! Events: what a publish makes and a subscriber reads.
+
+use std::{fmt, str::FromStr, sync::Arc};
+
+use bytes::Bytes;
+
+use crate::{MediaType, Realm, Topic, hlc};
+
+/// The most application headers on one event or call.
+pub const MAX_HEADERS: usize = 16;
+/// The most bytes of all header names and values of one event or call together.
+pub const MAX_HEADER_BYTES: usize = 4096;
+
+/// An event's identity: a ULID, 48 bits of hybrid logical time and 80 bits that grow within one
+/// millisecond. Ids made by one [`Ids`] sort in the order they were made.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct EventId(u128);
+
+/// Crockford's base 32, the alphabet of ULIDs.
+const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+/// The length of an id as text.
+const ID_CHARS: usize = 26;
+
+impl EventId {
+    /// The id from its 128 bits.
+    #[must_use]
+    pub const fn from_u128(bits: u128) -> Self {
+        Self(bits)
+    }
+
+    /// The 128 bits of the id.
+    #[must_use]
+    pub const fn as_u128(self) -> u128 {
+        self.0
+    }
+
+    /// When the event was made, in milliseconds since the Unix epoch.
+    #[must_use]
+    #[expect(clippy::cast_possible_truncation, reason = "48 bits remain")]
+    pub const fn time_ms(self) -> u64 {
+        (self.0 >> 80) as u64
+    }
+}
+
+impl fmt::Display for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = [0; ID_CHARS];
+        for (i, byte) in text.iter_mut().enumerate() {
+            let shift = 5 * (ID_CHARS - 1 - i);
+            *byte = ALPHABET[((self.0 >> shift) & 31) as usize];
+        }
+        f.write_str(std::str::from_utf8(&text).expect("the alphabet is ASCII"))
+    }
+}
+
+impl fmt::Debug for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "EventId({self})")
+    }
+}
+
+/// The text is not an event id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected an event id: {ID_CHARS} characters of Crockford's base 32")]
+pub struct EventIdError;
+
+impl FromStr for EventId {
+    type Err = EventIdError;
+
+    fn from_str(text: &str) -> Result<Self, EventIdError> {
+        if text.len() != ID_CHARS || text.as_bytes()[0] > b'7' {
+            return Err(EventIdError);
+        }
+        text.bytes().try_fold(Self(0), |id, byte| {
+            let digit = ALPHABET
+                .iter()
+                .position(|&c| c == byte.to_ascii_uppercase())
+                .ok_or(EventIdError)?;
+            Ok(Self(id.0 << 5 | digit as u128))
+        })
+    }
+}
+
+/// Makes the event ids of one publisher, in rising order.
+#[derive(Debug, Clone)]
+pub struct Ids {
+    clock: hlc::Clock,
+    last: u128,
+}
+
+impl Ids {
+    /// A source of ids that has made none yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            clock: hlc::Clock::default(),
+            last: 0,
+        }
+    }
+
+    /// The next id: greater than every one before. `random` fills the low 80 bits at the first id
+    /// of a millisecond; later ones in it count up from there.
+    pub fn next(&mut self, wall_ms: u64, random: u128) -> EventId {
+        let time = u128::from(self.clock.tick(wall_ms) & 0xFFFF_FFFF_FFFF);
+        // The top random bit stays clear, so that counting up never runs out within a millisecond.
+        let fresh = time << 80 | (random & (u128::MAX >> 49));
+        self.last = fresh.max(self.last + 1);
+        EventId(self.last)
+    }
+}
+
+impl Default for Ids {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Application headers, in the order they were given; at most [`MAX_HEADERS`] and
+/// [`MAX_HEADER_BYTES`].
+pub type Headers = Vec<(Arc<str>, Arc<str>)>;
+
+/// One published event. The payload is bytes with a media type; the mesh never decodes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// Identity and time; see [`EventId`].
+    pub id: EventId,
+    /// The realm it was published in.
+    pub realm: Realm,
+    /// The topic it was published under.
+    pub topic: Topic,
+    /// The subject that published it: of a session, or a node's own.
+    pub publisher: Arc<str>,
+    /// The payload's media type.
+    pub content_type: MediaType,
+    /// Application headers, such as `traceparent`.
+    pub headers: Headers,
+    /// The payload.
+    pub payload: Bytes,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_rise_even_when_the_clock_steps_back() {
+        let mut ids = Ids::new();
+        let made: Vec<_> = [5, 5, 9, 3, 3, 10]
+            .into_iter()
+            .map(|ms| ids.next(ms, u128::MAX))
+            .collect();
+        assert!(made.windows(2).all(|pair| pair[0] < pair[1]), "{made:?}");
+        assert_eq!(made.last().unwrap().time_ms(), 10);
+    }
+
+    #[test]
+    fn ids_read_back_from_their_text() {
+        for bits in [0, 1, u128::MAX, 0x0123_4567_89ab_cdef_0123_4567_89ab_cdef] {
+            let id = EventId::from_u128(bits);
+            assert_eq!(id.to_string().parse(), Ok(id));
+        }
+        assert_eq!(
+            "8ZZZZZZZZZZZZZZZZZZZZZZZZZ".parse::<EventId>(),
+            Err(EventIdError)
+        );
+        assert_eq!("".parse::<EventId>(), Err(EventIdError));
+    }
+}

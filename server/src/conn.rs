@@ -1,0 +1,40 @@
+//! What a request knows of the connection it came on.
+//!
+//! Every transport puts one [`Conn`] into the request's extensions before the tower stack sees
+//! it. So the stack and the API treat a request alike wherever it came from.
+
+use std::net::SocketAddr;
+
+/// The HTTP version a request came over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Protocol {
+    /// HTTP/1.1 (or 1.0) over TLS over TCP.
+    Http1,
+    /// HTTP/2 over TLS over TCP.
+    Http2,
+    /// HTTP/3 over QUIC.
+    Http3,
+}
+
+impl Protocol {
+    /// The label in logs and metrics: `h1`, `h2` or `h3`.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Http1 => "h1",
+            Self::Http2 => "h2",
+            Self::Http3 => "h3",
+        }
+    }
+}
+
+/// The connection behind a request.
+#[derive(Debug, Clone, Copy)]
+pub struct Conn {
+    /// The HTTP version.
+    pub protocol: Protocol,
+    /// The peer's address; of the connection, not of a `Forwarded` header.
+    pub peer: SocketAddr,
+    /// True while the request came in TLS early data, which an attacker could replay (RFC 8470).
+    pub early_data: bool,
+}

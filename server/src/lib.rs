@@ -1,0 +1,9 @@
+//! The Macula gateway: one HTTP API over HTTP/1.1, HTTP/2 and HTTP/3, in front of the mesh.
+//!
+//! Read the modules in this order:
+//!
+//! - [`conn`]: what a request knows of the connection it came on.
+//! - [`drain`]: the graceful end, as everybody sees it.
+
+pub mod conn;
+pub mod drain;
