@@ -36,7 +36,6 @@ impl EventId {
 
     /// When the event was made, in milliseconds since the Unix epoch.
     #[must_use]
-    #[expect(clippy::cast_possible_truncation, reason = "48 bits remain")]
     pub const fn time_ms(self) -> u64 {
         (self.0 >> 80) as u64
     }
