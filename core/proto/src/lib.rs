@@ -7,9 +7,11 @@
 //! - [`pattern`]: [`Pattern`]: a name with wildcards; the one pattern language.
 //! - [`error`]: [`ErrorCode`] and [`Problem`]: the error table and RFC 9457 problem details.
 //! - [`media`]: [`MediaType`] and [`Encoding`]: MessagePack, JSON, or opaque bytes.
+//! - [`accept`]: [`Accept`]: content negotiation with q-values.
 //! - [`event`]: [`Event`], [`EventId`]: what a publish makes and a subscriber reads.
 //! - [`hlc`]: the hybrid logical clock behind event ids.
 
+pub mod accept;
 pub mod error;
 pub mod event;
 pub mod hlc;
@@ -17,8 +19,12 @@ pub mod media;
 pub mod name;
 pub mod pattern;
 
+mod syntax;
+
+pub use accept::{Accept, AcceptError};
 pub use error::{ErrorCode, HandlerError, Problem, Retry};
 pub use event::{Event, EventId, Headers};
-pub use media::{Encoding, MediaType};
+pub use media::{Encoding, MediaType, MediaTypeError};
 pub use name::{NameError, Procedure, Realm, Topic};
 pub use pattern::Pattern;
+pub use syntax::SyntaxError;
