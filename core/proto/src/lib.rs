@@ -8,23 +8,35 @@
 //! - [`error`]: [`ErrorCode`] and [`Problem`]: the error table and RFC 9457 problem details.
 //! - [`media`]: [`MediaType`] and [`Encoding`]: MessagePack, JSON, or opaque bytes.
 //! - [`accept`]: [`Accept`]: content negotiation with q-values.
+//! - [`value`]: [`Value`]: what both encodings can say.
+//! - [`transcode`]: MessagePack to JSON and back, bounded; [`transcode::validate`] for the hot path.
+//! - [`codec`]: our own types in either encoding.
 //! - [`event`]: [`Event`], [`EventId`]: what a publish makes and a subscriber reads.
 //! - [`hlc`]: the hybrid logical clock behind event ids.
 
 pub mod accept;
+pub mod codec;
 pub mod error;
 pub mod event;
 pub mod hlc;
 pub mod media;
 pub mod name;
 pub mod pattern;
+pub mod transcode;
+pub mod value;
 
+mod json;
+mod msgpack;
+mod sink;
 mod syntax;
 
 pub use accept::{Accept, AcceptError};
+pub use codec::{decode, encode};
 pub use error::{ErrorCode, HandlerError, Problem, Retry};
 pub use event::{Event, EventId, Headers};
 pub use media::{Encoding, MediaType, MediaTypeError};
 pub use name::{NameError, Procedure, Realm, Topic};
 pub use pattern::Pattern;
 pub use syntax::SyntaxError;
+pub use transcode::{Limits, TranscodeError, transcode, validate};
+pub use value::Value;

@@ -1,0 +1,10 @@
+//! JSON (RFC 8259), read and written without a tree.
+
+mod cursor;
+mod reader;
+mod reserved;
+mod writer;
+
+pub(crate) use cursor::unescape;
+pub(crate) use reader::read;
+pub(crate) use writer::Writer;
