@@ -12,16 +12,20 @@
 //! - [`transcode`]: MessagePack to JSON and back, bounded; [`transcode::validate`] for the hot path.
 //! - [`codec`]: our own types in either encoding.
 //! - [`event`]: [`Event`], [`EventId`]: what a publish makes and a subscriber reads.
+//! - [`envelope`]: an event as one JSON or MessagePack document, payload inline.
+//! - [`timestamp`]: RFC 3339, formatting only.
 //! - [`hlc`]: the hybrid logical clock behind event ids.
 
 pub mod accept;
 pub mod codec;
+pub mod envelope;
 pub mod error;
 pub mod event;
 pub mod hlc;
 pub mod media;
 pub mod name;
 pub mod pattern;
+pub mod timestamp;
 pub mod transcode;
 pub mod value;
 
@@ -32,6 +36,7 @@ mod syntax;
 
 pub use accept::{Accept, AcceptError};
 pub use codec::{decode, encode};
+pub use envelope::{json_envelope, msgpack_envelope};
 pub use error::{ErrorCode, HandlerError, Problem, Retry};
 pub use event::{Event, EventId, Headers};
 pub use media::{Encoding, MediaType, MediaTypeError};

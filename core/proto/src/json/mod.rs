@@ -1,5 +1,6 @@
 //! JSON (RFC 8259), read and written without a tree.
 
+mod compact;
 mod cursor;
 mod reader;
 mod reserved;

@@ -3,7 +3,9 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 
 use crate::{
+    Encoding, envelope,
     json::{
+        compact::on_one_line,
         cursor::{Cursor, plain_run},
         reserved,
     },
@@ -23,7 +25,7 @@ impl<'a> Writer<'a> {
     }
 
     /// A string with its quotes; escapes what RFC 8259 says must be, and nothing else.
-    pub(crate) fn string(&mut self, text: &str) {
+    fn string(&mut self, text: &str) {
         self.out.push(b'"');
         let mut rest = text.as_bytes();
         loop {
@@ -86,6 +88,23 @@ impl<'a> Writer<'a> {
         if reserved::look(Cursor::new(text)).is_some() {
             self.out.insert(mark + 2, b'$');
         }
+    }
+}
+
+impl envelope::Writer for Writer<'_> {
+    const ENCODING: Encoding = Encoding::Json;
+    type Checkpoint = usize;
+
+    fn checkpoint(&self) -> usize {
+        self.out.len()
+    }
+
+    fn rollback(&mut self, length: usize) {
+        self.out.truncate(length);
+    }
+
+    fn verbatim(&mut self, payload: &[u8]) {
+        on_one_line(self.out, payload);
     }
 }
 

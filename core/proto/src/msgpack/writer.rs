@@ -1,7 +1,10 @@
 //! Writes MessagePack with the shortest headers.
 
-use crate::sink::{Blob, Container, Sink, Text};
-use crate::transcode::Fault;
+use crate::{
+    Encoding, envelope,
+    sink::{Blob, Container, Sink, Text},
+    transcode::Fault,
+};
 
 /// The most items that a one-byte header can announce.
 const FIX_ITEMS: usize = 15;
@@ -55,7 +58,7 @@ impl<'a> Writer<'a> {
     }
 
     /// A string.
-    pub(crate) fn string(&mut self, text: &str) {
+    fn string(&mut self, text: &str) {
         match text.len() {
             length @ 0..=31 => self.out.push(0xA0 | length as u8),
             length => self.sized(0xD9, length),
@@ -83,6 +86,25 @@ impl<'a> Writer<'a> {
 /// A length as the wire has it.
 fn wire_length(length: usize) -> u32 {
     u32::try_from(length).expect("limits keep values far below 4 GiB")
+}
+
+impl envelope::Writer for Writer<'_> {
+    const ENCODING: Encoding = Encoding::MsgPack;
+    /// The lengths of the buffer and of the list of wide containers.
+    type Checkpoint = (usize, usize);
+
+    fn checkpoint(&self) -> (usize, usize) {
+        (self.out.len(), self.wide.len())
+    }
+
+    fn rollback(&mut self, (length, wide): (usize, usize)) {
+        self.out.truncate(length);
+        self.wide.truncate(wide);
+    }
+
+    fn verbatim(&mut self, payload: &[u8]) {
+        self.out.extend_from_slice(payload);
+    }
 }
 
 impl Sink for Writer<'_> {

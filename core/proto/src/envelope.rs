@@ -1,0 +1,145 @@
+//! Events as readers see them: one document with everything, payload inline.
+//!
+//! The members, in both encodings: `id`, `realm`, `topic`, `publisher`, `time` (RFC 3339),
+//! `content_type`, `headers` (a map), `payload`, and `opaque` where it is true.
+//!
+//! A payload in JSON or MessagePack stands there as the value it is, in the envelope's own
+//! encoding. Any other payload, and one that the envelope's encoding cannot say (NaN in JSON, or
+//! bytes that are not what `content_type` says), stands there as its bytes, and `opaque` is true:
+//! so bytes that are a payload's value are told from bytes that are the payload.
+
+use bytes::Bytes;
+
+use crate::{
+    Encoding, Event, Limits, json, msgpack,
+    sink::{Blob, Container, Sink, Text},
+    timestamp::rfc3339,
+    transcode::{self, TranscodeError},
+};
+
+/// Room for the names of the members, the id, the time and some punctuation.
+const FRAME_BYTES: usize = 256;
+
+/// The event as one line of JSON, fit for one `data:` line of Server-Sent Events: it has no line
+/// break, whatever the payload has.
+#[must_use]
+pub fn json_envelope(event: &Event) -> Bytes {
+    let mut out = Vec::with_capacity(size(event));
+    write(&mut json::Writer::new(&mut out), event);
+    fit(out)
+}
+
+/// The event as MessagePack.
+#[must_use]
+pub fn msgpack_envelope(event: &Event) -> Bytes {
+    let mut out = Vec::with_capacity(size(event));
+    let mut writer = msgpack::Writer::new(&mut out);
+    write(&mut writer, event);
+    writer.finish();
+    fit(out)
+}
+
+/// Gives back the room that was not needed: an envelope lives as long as its event is replayed.
+fn fit(mut out: Vec<u8>) -> Bytes {
+    out.shrink_to_fit();
+    out.into()
+}
+
+/// A writer of whole documents, into which a payload can be put as it is, or taken back.
+pub(crate) trait Writer: Sink {
+    /// What it writes.
+    const ENCODING: Encoding;
+    /// What [`rollback`](Self::rollback) needs to come back here.
+    type Checkpoint;
+
+    fn checkpoint(&self) -> Self::Checkpoint;
+    fn rollback(&mut self, checkpoint: Self::Checkpoint);
+    /// Puts in a valid payload of [`Self::ENCODING`].
+    fn verbatim(&mut self, payload: &[u8]);
+}
+
+fn write(writer: &mut impl Writer, event: &Event) {
+    let mark = writer.begin(Container::Map);
+    let mut members = Members { writer, count: 0 };
+    members.text("id", &event.id.to_string());
+    members.text("realm", event.realm.as_str());
+    members.text("topic", event.topic.as_str());
+    members.text("publisher", &event.publisher);
+    members.text("time", &rfc3339(event.id.time_ms()));
+    members.text("content_type", event.content_type.as_str());
+    headers(members.next("headers"), event);
+    if payload(members.next("payload"), event).is_err() {
+        members.writer.bytes(Blob::Raw(&event.payload));
+        members.next("opaque").bool(true);
+    }
+    let count = members.count;
+    writer.end(Container::Map, mark, count);
+}
+
+/// Writes the members of a map one after the other.
+struct Members<'a, W> {
+    writer: &'a mut W,
+    count: usize,
+}
+
+impl<W: Writer> Members<'_, W> {
+    fn next(&mut self, key: &str) -> &mut W {
+        self.writer.item(self.count);
+        self.writer.key(Text::Plain(key));
+        self.writer.colon();
+        self.count += 1;
+        self.writer
+    }
+
+    fn text(&mut self, key: &str, value: &str) {
+        self.next(key).text(Text::Plain(value));
+    }
+}
+
+fn headers(writer: &mut impl Writer, event: &Event) {
+    let mark = writer.begin(Container::Map);
+    let mut members = Members { writer, count: 0 };
+    for (name, value) in &event.headers {
+        members.text(name, value);
+    }
+    let count = members.count;
+    writer.end(Container::Map, mark, count);
+}
+
+/// Why a payload does not stand in the envelope as a value.
+struct Opaque;
+
+impl From<TranscodeError> for Opaque {
+    fn from(_: TranscodeError) -> Self {
+        Self
+    }
+}
+
+/// Writes the payload as a value, or nothing.
+fn payload<W: Writer>(writer: &mut W, event: &Event) -> Result<(), Opaque> {
+    let encoding = event.content_type.encoding().ok_or(Opaque)?;
+    let limits = Limits::default();
+    if encoding == W::ENCODING {
+        transcode::validate(&event.payload, encoding, &limits)?;
+        writer.verbatim(&event.payload);
+        return Ok(());
+    }
+    let before = writer.checkpoint();
+    let read = transcode::read(&event.payload, encoding, &limits, writer);
+    Ok(read.inspect_err(|_| writer.rollback(before))?)
+}
+
+/// About how many bytes the envelope takes; a payload rarely grows when it is transcoded, but by
+/// a third in base 64.
+fn size(event: &Event) -> usize {
+    let names = event.realm.as_str().len() + event.topic.as_str().len() + event.publisher.len();
+    let headers = event
+        .headers
+        .iter()
+        .map(|(name, value)| name.len() + value.len() + 6);
+    let payload = event.payload.len() + event.payload.len() / 2;
+    FRAME_BYTES + names + headers.sum::<usize>() + payload
+}
+
+#[cfg(test)]
+mod tests;
