@@ -247,20 +247,15 @@ impl Range {
         let MediaType::Opaque(text) = media else {
             return true;
         };
-        self.parameters.iter().all(|(name, value)| {
+        let found = |(name, value): &(Box<str>, Box<str>)| {
             let mut scanner = Scanner::new(text);
-            let mut found = scanner.essence().is_ok();
-            while found {
-                match scanner.parameter() {
-                    Ok(Some(p)) if p.name.eq_ignore_ascii_case(name) => {
-                        return p.value.eq_ignore_ascii_case(value);
-                    }
-                    Ok(Some(_)) => {}
-                    _ => found = false,
-                }
-            }
-            false
-        })
+            let _essence = scanner.essence();
+            std::iter::from_fn(|| scanner.parameter().ok().flatten()).any(|parameter| {
+                parameter.name.eq_ignore_ascii_case(name)
+                    && parameter.value.eq_ignore_ascii_case(value)
+            })
+        };
+        self.parameters.iter().all(found)
     }
 
     fn is(&self, essence: &str) -> bool {
@@ -338,6 +333,7 @@ mod tests {
         check("TEXT/HTML;Q=0.001", "text/html", 1);
         check("text/html;level=1;q=0.4;ext=1", "text/html;level=1", 400);
         check("text/html", "application/json", 0);
+        check("a/b;x=1;x=2", "a/b;x=1;x=2", 1000);
     }
 
     #[test]

@@ -40,6 +40,10 @@ fn values_have_one_form_in_each_encoding() {
     check("-9223372036854775808", &[0xD3, 128, 0, 0, 0, 0, 0, 0, 0]);
     check("1.5", &[0xCB, 0x3F, 0xF8, 0, 0, 0, 0, 0, 0]);
     check("-0.0", &[0xCB, 0x80, 0, 0, 0, 0, 0, 0, 0]);
+    check(
+        "7.399139342631862e-119",
+        &[0xCB, 0x27, 0x67, 0xE2, 0x0E, 0x78, 0xF1, 0x76, 0x3C],
+    );
     check(r#""a\"\\\n\u0001ü""#, b"\xA7a\"\\\n\x01\xC3\xBC");
     check(
         r#"{"a":{},"a":[]}"#,
