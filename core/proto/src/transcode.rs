@@ -19,7 +19,7 @@
 //! - Members stay in their order, and a repeated key stays repeated: dropping one of the two would
 //!   be a guess. Typed decoding ([`decode`](crate::decode)) refuses repeated fields.
 //! - Strings are UTF-8; anything else is refused, and so are lone surrogates in JSON.
-//! - JSON is at most 11 times as long as the MessagePack it came from (an empty ext).
+//! - JSON is at most 12 times as long as the MessagePack it came from (an ext of one byte).
 //!
 //! Declared lengths are compared with the bytes that are there before anything is allocated, and
 //! depth is compared with its limit before it is entered.
