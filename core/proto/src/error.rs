@@ -5,6 +5,11 @@
 
 use serde::{Deserialize, Serialize};
 
+/// The most bytes of a handler's code that are kept.
+pub const MAX_HANDLER_CODE_BYTES: usize = 64;
+/// The most bytes of a handler's detail that are kept.
+pub const MAX_HANDLER_DETAIL_BYTES: usize = 1024;
+
 /// What a client may do after an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -143,6 +148,18 @@ error_table! {
         "Raise `timeout_ms` if the procedure needs longer. The call may have been carried out."
 }
 
+impl Retry {
+    /// The advice as it stands on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Never => "never",
+            Self::Later => "later",
+            Self::Elsewhere => "elsewhere",
+        }
+    }
+}
+
 impl Serialize for ErrorCode {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
@@ -152,9 +169,10 @@ impl Serialize for ErrorCode {
 /// An error of the handler's own, carried inside `handler_failed`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HandlerError {
-    /// The handler's code; its meaning is the procedure's. At most 64 bytes are kept.
+    /// The handler's code; its meaning is the procedure's. [`Problem::handler`] keeps at most
+    /// [`MAX_HANDLER_CODE_BYTES`].
     pub code: String,
-    /// What went wrong, for people. At most 1,024 bytes are kept.
+    /// What went wrong, for people. [`Problem::handler`] keeps at most [`MAX_HANDLER_DETAIL_BYTES`].
     pub detail: String,
     /// Further data of the handler's choice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -185,9 +203,11 @@ impl Problem {
         }
     }
 
-    /// A `handler_failed` problem that carries the handler's own error.
+    /// A `handler_failed` problem that carries the handler's own error, cut to its bounds.
     #[must_use]
-    pub fn handler(error: HandlerError) -> Self {
+    pub fn handler(mut error: HandlerError) -> Self {
+        cut(&mut error.code, MAX_HANDLER_CODE_BYTES);
+        cut(&mut error.detail, MAX_HANDLER_DETAIL_BYTES);
         Self {
             code: ErrorCode::HandlerFailed,
             detail: error.detail.clone(),
@@ -209,6 +229,11 @@ impl Problem {
             handler: self.handler.as_ref(),
         }
     }
+}
+
+/// Cuts a text to at most so many bytes, between two characters.
+fn cut(text: &mut String, bytes: usize) {
+    text.truncate(text.floor_char_boundary(bytes));
 }
 
 /// A problem as it is serialised: the members of RFC 9457 and ours.
@@ -241,7 +266,47 @@ mod tests {
         for &code in ErrorCode::ALL {
             assert_eq!(ErrorCode::from_code(code.as_str()), Some(code));
             assert!((400..600).contains(&code.status()));
+            assert!(
+                code.as_str()
+                    .bytes()
+                    .all(|b| b.is_ascii_lowercase() || b == b'_')
+            );
         }
         assert_eq!(ErrorCode::from_code("teapot"), None);
+    }
+
+    #[test]
+    fn a_problem_is_the_same_document_in_both_encodings() {
+        let problem = Problem::handler(HandlerError {
+            code: "no_milk".to_owned(),
+            detail: "the fridge is empty".to_owned(),
+            data: Some(serde_json::json!({"left": 0})),
+        });
+        let document = problem.document("r-1");
+        let json = crate::encode(&document, crate::Encoding::Json);
+        let expected = concat!(
+            r#"{"type":"/v1/errors/handler_failed","title":"Handler failed","status":502,"#,
+            r#""detail":"the fridge is empty","code":"handler_failed","instance":"r-1","#,
+            r#""retry":"never","handler":{"code":"no_milk","detail":"the fridge is empty","#,
+            r#""data":{"left":0}}}"#
+        );
+        assert_eq!(String::from_utf8_lossy(&json), expected);
+        let msgpack = crate::encode(&document, crate::Encoding::MsgPack);
+        let (from, to) = (crate::Encoding::MsgPack, crate::Encoding::Json);
+        let limits = crate::Limits::default();
+        assert_eq!(crate::transcode(&msgpack, from, to, &limits), Ok(json));
+    }
+
+    #[test]
+    fn lesson_27_a_handlers_words_are_cut_between_characters() {
+        let problem = Problem::handler(HandlerError {
+            code: "x".repeat(1000),
+            detail: format!("{}ü", "x".repeat(1023)),
+            data: None,
+        });
+        let error = problem.handler.unwrap();
+        assert_eq!(error.code.len(), MAX_HANDLER_CODE_BYTES);
+        assert_eq!(error.detail.len(), 1023);
+        assert_eq!(problem.detail, error.detail);
     }
 }
