@@ -68,6 +68,10 @@ pub(crate) trait Sink {
     fn float(&mut self, _: f64) -> Result<(), Fault> {
         Ok(())
     }
+    /// A number of JSON; tells itself as one of the three above.
+    fn number(&mut self, number: json::Number<'_>) -> Result<(), Fault> {
+        number.tell(self)
+    }
     fn text(&mut self, _: Text<'_>) {}
     fn bytes(&mut self, _: Blob<'_>) {}
     fn ext(&mut self, _kind: i8, _: Blob<'_>) {}
@@ -91,4 +95,8 @@ pub(crate) trait Sink {
 #[derive(Debug)]
 pub(crate) struct Discard;
 
-impl Sink for Discard {}
+impl Sink for Discard {
+    fn number(&mut self, number: json::Number<'_>) -> Result<(), Fault> {
+        number.check_range()
+    }
+}

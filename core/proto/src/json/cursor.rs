@@ -1,6 +1,7 @@
 //! The tokens of JSON: strings, numbers, words and whitespace.
 
 use crate::{
+    json::number::Number,
     sink::Text,
     transcode::{Fault, TranscodeError},
 };
@@ -10,14 +11,6 @@ use crate::{
 pub(crate) struct Cursor<'a> {
     text: &'a str,
     at: usize,
-}
-
-/// A JSON number: exact when it is an integer of 64 bits.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Number {
-    Int(i64),
-    UInt(u64),
-    Float(f64),
 }
 
 impl<'a> Cursor<'a> {
@@ -48,6 +41,14 @@ impl<'a> Cursor<'a> {
     pub(crate) fn whitespace(&mut self) {
         while matches!(self.peek(), Some(b' ' | b'\n' | b'\r' | b'\t')) {
             self.at += 1;
+        }
+    }
+
+    /// True when a string comes next whose first byte is one of these.
+    pub(crate) fn starts_string_with(&self, firsts: [u8; 2]) -> bool {
+        match self.text.as_bytes()[self.at..] {
+            [b'"', first, ..] => firsts.contains(&first),
+            _ => false,
         }
     }
 
@@ -145,9 +146,9 @@ impl<'a> Cursor<'a> {
         Ok(unit)
     }
 
-    pub(crate) fn number(&mut self) -> Result<Number, TranscodeError> {
-        let start = *self;
-        let negative = self.take(b'-');
+    pub(crate) fn number(&mut self) -> Result<Number<'a>, TranscodeError> {
+        let start = self.at;
+        self.take(b'-');
         if !self.take(b'0') {
             self.digits()?;
         }
@@ -161,20 +162,8 @@ impl<'a> Cursor<'a> {
             let _sign = self.take(b'+') || self.take(b'-');
             self.digits()?;
         }
-        let text = &self.text[start.at..self.at];
-        if integer && text != "-0" {
-            if let Ok(int) = text.parse() {
-                return Ok(Number::Int(int));
-            }
-            if let (false, Ok(uint)) = (negative, text.parse()) {
-                return Ok(Number::UInt(uint));
-            }
-        }
-        let float: f64 = text.parse().expect("the grammar of JSON is one of Rust's");
-        if float.is_infinite() {
-            return Err(start.error(Fault::NumberRange));
-        }
-        Ok(Number::Float(float))
+        let text = &self.text[start..self.at];
+        Ok(Number { text, integer })
     }
 
     fn digits(&mut self) -> Result<(), TranscodeError> {

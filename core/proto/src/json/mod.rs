@@ -2,10 +2,12 @@
 
 mod compact;
 mod cursor;
+mod number;
 mod reader;
 mod reserved;
 mod writer;
 
 pub(crate) use cursor::unescape;
+pub(crate) use number::Number;
 pub(crate) use reader::read;
 pub(crate) use writer::Writer;

@@ -2,7 +2,7 @@
 
 use crate::{
     json::{
-        cursor::{Cursor, Number},
+        cursor::Cursor,
         reserved::{self, Reserved},
     },
     sink::{Container, Sink, Text},
@@ -47,14 +47,10 @@ impl<S: Sink> Reader<'_, '_, S> {
             Some(b'"') => self.sink.text(self.cursor.string()?),
             Some(b'{') => return self.object(),
             Some(b'[') => return self.array(),
-            Some(b'-' | b'0'..=b'9') => match self.cursor.number()? {
-                Number::Int(int) => self.sink.int(int),
-                Number::UInt(uint) => self.sink.uint(uint),
-                Number::Float(float) => {
-                    let taken = self.sink.float(float);
-                    taken.map_err(|fault| start.error(fault))?;
-                }
-            },
+            Some(b'-' | b'0'..=b'9') => {
+                let taken = self.sink.number(self.cursor.number()?);
+                taken.map_err(|fault| start.error(fault))?;
+            }
             Some(b't') => {
                 self.cursor.word("true")?;
                 self.sink.bool(true);

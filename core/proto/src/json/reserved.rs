@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::{
-    json::cursor::{Cursor, Number},
+    json::cursor::Cursor,
     sink::{Blob, Text},
 };
 
@@ -20,7 +20,7 @@ pub(super) enum Reserved<'a> {
 
 /// Looks whether an object with a reserved form starts here; gives it and the place after it.
 pub(super) fn look<'a>(mut cursor: Cursor<'a>) -> Option<(Reserved<'a>, Cursor<'a>)> {
-    if !cursor.punctuation(b'{') || cursor.peek() != Some(b'"') {
+    if !cursor.punctuation(b'{') || !cursor.starts_string_with([b'$', b'\\']) {
         return None;
     }
     let key = cursor.string().ok()?.unescape();
@@ -67,10 +67,7 @@ fn ext<'a>(cursor: &mut Cursor<'a>) -> Option<Reserved<'a>> {
 }
 
 fn small_int(cursor: &mut Cursor<'_>) -> Option<i8> {
-    match cursor.number().ok()? {
-        Number::Int(int) => int.try_into().ok(),
-        _ => None,
-    }
+    cursor.number().ok()?.int()?.try_into().ok()
 }
 
 fn base64<'a>(cursor: &mut Cursor<'a>) -> Option<Blob<'a>> {
