@@ -1,1 +1,30 @@
+//! A Macula node: publish and subscribe with replay, calls, discovery.
 //!
+//! [`Mesh`] is the one handle. The mesh knows no HTTP, and never decodes a payload. Read the modules
+//! in this order:
+//!
+//! - [`mesh`]: the handle.
+//! - [`pubsub`]: events: who reads what, replay, bounded queues, gaps.
+//! - [`rpc`]: calls: providers, policies, deadlines, progress, cancelling.
+//! - [`discover`]: what is there under a pattern.
+//! - [`builtin`]: `system.echo`, `system.time`, `system.info`, `system.count`.
+//! - [`settings`], [`status`], [`clock`]: bounds, figures, time.
+
+mod builtin;
+pub mod clock;
+pub mod discover;
+pub mod mesh;
+pub mod pubsub;
+pub mod rpc;
+pub mod settings;
+pub mod status;
+
+pub use discover::{Discover, Page};
+pub use mesh::{Identity, Mesh};
+pub use pubsub::{Delivery, Gap, GapReason, Publish, Published, Replay, Slot, Subscribe, Subscription};
+pub use rpc::{
+    Answer, Call, Failure, Handler, Invocation, Payload, Policy, Progress, Registration, Reply,
+    Schema, Serve,
+};
+pub use settings::Settings;
+pub use status::Status;

@@ -1,0 +1,43 @@
+//! What a node may hold.
+
+use std::time::Duration;
+
+/// The bounds of a node. Each says what happens at it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Events that a topic keeps for replay. Default 1,000: a reader that reconnects within
+    /// seconds finds them even on a busy topic. At the bound the topic's oldest goes.
+    pub replay_events: usize,
+    /// How long an event is kept for replay. Default 60 s, twice the grace of a live session.
+    pub replay_age: Duration,
+    /// Bytes kept for replay by all topics together. Default 64 MiB. At the bound the node's
+    /// oldest event goes.
+    pub replay_bytes: usize,
+    /// Topics remembered for replay. Default 100,000. At the bound the topic that was silent
+    /// longest is forgotten.
+    pub max_topics: usize,
+    /// Subscriptions at a time. Default 100,000. At the bound a new one is refused: `overloaded`.
+    pub max_subscriptions: usize,
+    /// Providers at a time. Default 10,000. At the bound a new one is refused: `overloaded`.
+    pub max_providers: usize,
+    /// Calls in flight. Default 100,000. At the bound a new one is refused: `overloaded`.
+    pub max_calls: usize,
+    /// Calls that may wait for one busy provider. Default 1,024. At the bound a new one is
+    /// refused: `overloaded`.
+    pub max_waiting: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            replay_events: 1_000,
+            replay_age: Duration::from_secs(60),
+            replay_bytes: 64 << 20,
+            max_topics: 100_000,
+            max_subscriptions: 100_000,
+            max_providers: 10_000,
+            max_calls: 100_000,
+            max_waiting: 1_024,
+        }
+    }
+}
