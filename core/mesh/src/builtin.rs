@@ -4,9 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use macula_proto::{
-    Encoding, Limits, MediaType, Problem, Procedure, decode, encode, timestamp,
-};
+use macula_proto::{Encoding, Limits, MediaType, Problem, Procedure, decode, encode, timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -33,7 +31,10 @@ pub(crate) fn serve(mesh: &Mesh, clock: Clock) -> Result<Vec<Registration>, Prob
         (
             "system.echo",
             "Gives the argument back, with its media type.",
-            Schema { argument: argument.clone(), result: argument },
+            Schema {
+                argument: argument.clone(),
+                result: argument,
+            },
             Arc::new(Echo),
         ),
         (
@@ -49,7 +50,10 @@ pub(crate) fn serve(mesh: &Mesh, clock: Clock) -> Result<Vec<Registration>, Prob
             },
             Arc::new(move |call: Invocation| {
                 let unix_ms = clock.now_ms();
-                let time = Time { unix_ms, rfc3339: timestamp::rfc3339(unix_ms) };
+                let time = Time {
+                    unix_ms,
+                    rfc3339: timestamp::rfc3339(unix_ms),
+                };
                 std::future::ready(Ok(answer(&call.argument, &time)))
             }),
         ),
@@ -90,18 +94,20 @@ pub(crate) fn serve(mesh: &Mesh, clock: Clock) -> Result<Vec<Registration>, Prob
             Arc::new(count),
         ),
     ];
-    let offers = offers.into_iter().map(|(name, description, schema, handler)| {
-        let serve = Serve {
-            realm: None,
-            procedure: Procedure::parse(name)?,
-            provider: mesh.identity().name.as_str().into(),
-            policy: None,
-            concurrency: CONCURRENCY,
-            description: Some(description.into()),
-            schema: Some(Arc::new(schema)),
-        };
-        mesh.serve(serve, handler)
-    });
+    let offers = offers
+        .into_iter()
+        .map(|(name, description, schema, handler)| {
+            let serve = Serve {
+                realm: None,
+                procedure: Procedure::parse(name)?,
+                provider: mesh.identity().name.as_str().into(),
+                policy: None,
+                concurrency: CONCURRENCY,
+                description: Some(description.into()),
+                schema: Some(Arc::new(schema)),
+            };
+            mesh.serve(serve, handler)
+        });
     offers.collect()
 }
 
@@ -136,7 +142,10 @@ struct Count {
 
 impl Default for Count {
     fn default() -> Self {
-        Self { to: 10, delay_ms: 100 }
+        Self {
+            to: 10,
+            delay_ms: 100,
+        }
     }
 }
 
@@ -163,10 +172,11 @@ fn read_count(argument: &Payload) -> Result<Count, Failure> {
         return Err(bad("expected JSON or MessagePack".into()));
     };
     let count = decode::<Option<Count>>(&argument.bytes, encoding, &Limits::default());
-    let count = count.map_err(|error| bad(error.to_string()))?.unwrap_or_default();
+    let count = count
+        .map_err(|error| bad(error.to_string()))?
+        .unwrap_or_default();
     if count.to > MAX_COUNT || count.delay_ms > MAX_DELAY_MS {
-        let detail =
-            format!("expected `to` up to {MAX_COUNT} and `delay_ms` up to {MAX_DELAY_MS}");
+        let detail = format!("expected `to` up to {MAX_COUNT} and `delay_ms` up to {MAX_DELAY_MS}");
         return Err(bad(detail));
     }
     Ok(count)

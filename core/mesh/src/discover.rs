@@ -140,13 +140,7 @@ pub(crate) fn discover(mesh: &Mesh, wanted: &Discover) -> Result<Page, Problem> 
     })
 }
 
-fn find(
-    mesh: &Mesh,
-    wanted: &Discover,
-    kind: Kind,
-    start: Bound<&str>,
-    room: usize,
-) -> Vec<Item> {
+fn find(mesh: &Mesh, wanted: &Discover, kind: Kind, start: Bound<&str>, room: usize) -> Vec<Item> {
     let fits = |name: &str| {
         let later = match start {
             Bound::Excluded(last) => name > last,
@@ -159,12 +153,18 @@ fn find(
         Kind::Procedure => {
             let listings = mesh.providers().list(&wanted.realm).into_iter();
             let listings = listings.filter(|listing| fits(listing.procedure.as_str()));
-            listings.take(room).map(|listing| procedure(&listing, node)).collect()
+            listings
+                .take(room)
+                .map(|listing| procedure(&listing, node))
+                .collect()
         }
         Kind::Topic => {
             let topics = mesh.exchange().topics(&wanted.realm).into_iter();
             let topics = topics.filter(|topic| fits(topic));
-            topics.take(room).map(|topic| bare(kind, topic, node)).collect()
+            topics
+                .take(room)
+                .map(|topic| bare(kind, topic, node))
+                .collect()
         }
         Kind::Node if room > 0 && fits(node) => vec![bare(kind, node.to_owned(), node)],
         Kind::Node => Vec::new(),

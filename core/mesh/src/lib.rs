@@ -21,7 +21,9 @@ pub mod status;
 
 pub use discover::{Discover, Page};
 pub use mesh::{Identity, Mesh};
-pub use pubsub::{Delivery, Gap, GapReason, Publish, Published, Replay, Slot, Subscribe, Subscription};
+pub use pubsub::{
+    Delivery, Gap, GapReason, Publish, Published, Replay, Slot, Subscribe, Subscription,
+};
 pub use rpc::{
     Answer, Call, Failure, Handler, Invocation, Payload, Policy, Progress, Registration, Reply,
     Schema, Serve,

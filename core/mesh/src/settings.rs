@@ -1,15 +1,16 @@
 //! What a node may hold.
 
-use std::time::Duration;
+use serde::{Deserialize, Serialize};
 
 /// The bounds of a node. Each says what happens at it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Events that a topic keeps for replay. Default 1,000: a reader that reconnects within
     /// seconds finds them even on a busy topic. At the bound the topic's oldest goes.
     pub replay_events: usize,
-    /// How long an event is kept for replay. Default 60 s, twice the grace of a live session.
-    pub replay_age: Duration,
+    /// Seconds that an event is kept for replay. Default 60, twice the grace of a live session.
+    pub replay_seconds: u64,
     /// Bytes kept for replay by all topics together. Default 64 MiB. At the bound the node's
     /// oldest event goes.
     pub replay_bytes: usize,
@@ -31,7 +32,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             replay_events: 1_000,
-            replay_age: Duration::from_secs(60),
+            replay_seconds: 60,
             replay_bytes: 64 << 20,
             max_topics: 100_000,
             max_subscriptions: 100_000,

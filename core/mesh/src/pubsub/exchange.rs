@@ -16,8 +16,10 @@ use macula_proto::{ErrorCode, Event, EventId, Pattern, Problem, Realm, event::Id
 use parking_lot::Mutex;
 
 use super::{
-    Delivery, Gap, GapReason, Publish, Published, Replay, Subscribe, Subscription, queue::Queue,
-    rings::{self, Rings}, trie::Trie,
+    Delivery, Gap, GapReason, Publish, Published, Replay, Subscribe, Subscription,
+    queue::Queue,
+    rings::{self, Rings},
+    trie::Trie,
 };
 use crate::{clock::Clock, settings::Settings};
 
@@ -75,7 +77,7 @@ impl Exchange {
         let epoch = ids.next(clock.now_ms(), 0);
         let bounds = rings::Bounds {
             events: settings.replay_events,
-            age_ms: u64::try_from(settings.replay_age.as_millis()).unwrap_or(u64::MAX),
+            age_ms: settings.replay_seconds.saturating_mul(1_000),
             bytes: settings.replay_bytes,
             topics: settings.max_topics,
         };
@@ -124,13 +126,20 @@ impl Exchange {
             reader.wake();
         }
         self.counters.published.fetch_add(1, Ordering::Relaxed);
-        self.counters.delivered.fetch_add(delivered, Ordering::Relaxed);
+        self.counters
+            .delivered
+            .fetch_add(delivered, Ordering::Relaxed);
         self.counters.dropped.fetch_add(dropped, Ordering::Relaxed);
         published
     }
 
     pub(crate) fn subscribe(self: &Arc<Self>, wanted: Subscribe) -> Result<Subscription, Problem> {
-        let Subscribe { realm, pattern, replay, queue } = wanted;
+        let Subscribe {
+            realm,
+            pattern,
+            replay,
+            queue,
+        } = wanted;
         let queue = Arc::new(Queue::new(queue));
         let now_ms = self.clock.now_ms();
         let mut state = self.state.lock();
@@ -180,7 +189,10 @@ impl Exchange {
         };
         let mut backlog = Vec::new();
         if unknown || replay.incomplete {
-            backlog.push(Delivery::Gap(Gap { missed: None, reason }));
+            backlog.push(Delivery::Gap(Gap {
+                missed: None,
+                reason,
+            }));
         }
         backlog.extend(deliveries(replay.events));
         backlog

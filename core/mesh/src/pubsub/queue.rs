@@ -150,7 +150,11 @@ impl Queue {
         }
         match out.len() - before {
             0 if !state.closed => {
-                if !state.reader.as_ref().is_some_and(|w| w.will_wake(cx.waker())) {
+                if !state
+                    .reader
+                    .as_ref()
+                    .is_some_and(|w| w.will_wake(cx.waker()))
+                {
                     state.reader = Some(cx.waker().clone());
                 }
                 Poll::Pending

@@ -92,7 +92,9 @@ impl Rings {
         if self.bounds.events == 0 {
             return;
         }
-        let Event { id, realm, topic, .. } = &event.event;
+        let Event {
+            id, realm, topic, ..
+        } = &event.event;
         let ring = self.realms.entry(realm.clone()).or_default();
         let ring = ring.entry(topic.clone()).or_default();
         if ring.events.is_empty() {
@@ -324,7 +326,10 @@ mod tests {
 
     #[test]
     fn the_number_of_topics_is_bounded() {
-        let bounds = Bounds { topics: 2, ..BOUNDS };
+        let bounds = Bounds {
+            topics: 2,
+            ..BOUNDS
+        };
         let rings = rings(bounds, &[("a", 1), ("b", 2), ("c", 3)]);
         assert_eq!(rings.size().0, 2);
         check(&rings, "**", 0, true, &[2, 3]);

@@ -85,7 +85,10 @@ impl Subscription {
         let gaps = taken.iter().filter(|d| matches!(d, Delivery::Gap(_)));
         let gaps = gaps.count() as u64;
         if gaps > 0 {
-            self.exchange.counters.gaps.fetch_add(gaps, Ordering::Relaxed);
+            self.exchange
+                .counters
+                .gaps
+                .fetch_add(gaps, Ordering::Relaxed);
         }
     }
 }

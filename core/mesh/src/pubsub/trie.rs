@@ -123,7 +123,10 @@ impl<T> Node<T> {
     }
 
     fn each(&self, found: &mut impl FnMut(&T)) {
-        self.here.values().chain(self.rest.values()).for_each(&mut *found);
+        self.here
+            .values()
+            .chain(self.rest.values())
+            .for_each(&mut *found);
         for child in self.literals.values().chain(self.one.as_deref()) {
             child.each(found);
         }

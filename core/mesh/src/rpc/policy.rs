@@ -60,7 +60,10 @@ mod tests {
     use super::*;
 
     fn check(policy: Policy, loads: &[usize], turn: usize, expected: usize) {
-        let candidates = loads.iter().map(|&load| Candidate { load, concurrency: 2 });
+        let candidates = loads.iter().map(|&load| Candidate {
+            load,
+            concurrency: 2,
+        });
         let chosen = policy.choose(candidates, turn, turn);
         assert_eq!(chosen, expected, "{policy:?} {loads:?} {turn}");
     }

@@ -103,7 +103,12 @@ impl Providers {
         serve: Serve,
         handler: Arc<dyn Handler>,
     ) -> Result<Registration, Problem> {
-        let Serve { realm, procedure, policy, .. } = serve;
+        let Serve {
+            realm,
+            procedure,
+            policy,
+            ..
+        } = serve;
         let concurrency = serve.concurrency.clamp(1, Semaphore::MAX_PERMITS);
         let mut tables = self.tables.write();
         if tables.count >= self.max_providers {
@@ -230,7 +235,9 @@ impl Service {
             load: provider.load.load(Ordering::Relaxed),
             concurrency: provider.concurrency,
         });
-        let chosen = self.policy.choose(candidates, turn, rand::random::<u32>() as usize);
+        let chosen = self
+            .policy
+            .choose(candidates, turn, rand::random::<u32>() as usize);
         Arc::clone(&self.providers[chosen])
     }
 }

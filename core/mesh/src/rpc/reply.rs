@@ -55,9 +55,15 @@ enum State {
     /// Has no place at the provider yet.
     Fresh(Invocation),
     /// Waits for a place.
-    Waiting(BoxFuture<'static, Option<OwnedSemaphorePermit>>, Option<Invocation>),
+    Waiting(
+        BoxFuture<'static, Option<OwnedSemaphorePermit>>,
+        Option<Invocation>,
+    ),
     /// The handler runs.
-    Running(BoxFuture<'static, Result<Payload, Failure>>, OwnedSemaphorePermit),
+    Running(
+        BoxFuture<'static, Result<Payload, Failure>>,
+        OwnedSemaphorePermit,
+    ),
     /// [`Answer::Done`] was given.
     Done,
 }
@@ -106,7 +112,10 @@ impl Reply {
                 return result;
             }
         }
-        Err(Problem::new(ErrorCode::Internal, "the call had ended before"))
+        Err(Problem::new(
+            ErrorCode::Internal,
+            "the call had ended before",
+        ))
     }
 
     /// The next answer, or what the call waits for.
