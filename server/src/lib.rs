@@ -4,6 +4,8 @@
 //!
 //! - [`conn`]: what a request knows of the connection it came on.
 //! - [`drain`]: the graceful end, as everybody sees it.
+//! - [`session`]: who a client is and what it may do; tokens, tickets and limits.
 
 pub mod conn;
 pub mod drain;
+pub mod session;
