@@ -4,8 +4,10 @@
 //!
 //! - [`conn`]: what a request knows of the connection it came on.
 //! - [`drain`]: the graceful end, as everybody sees it.
+//! - [`metrics`]: what is counted.
 //! - [`session`]: who a client is and what it may do; tokens, tickets and limits.
 
 pub mod conn;
 pub mod drain;
+pub mod metrics;
 pub mod session;

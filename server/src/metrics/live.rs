@@ -1,0 +1,68 @@
+//! What the mesh and the sessions know themselves, read when Prometheus asks.
+
+use std::{fmt, sync::Arc};
+
+use macula_mesh::Mesh;
+use prometheus_client::{
+    collector::Collector,
+    encoding::{DescriptorEncoder, EncodeMetric},
+    metrics::{counter::ConstCounter, gauge::ConstGauge},
+};
+
+use crate::session::Sessions;
+
+/// Reads the mesh's status and the number of sessions.
+#[derive(Debug)]
+pub struct Live {
+    /// The mesh.
+    pub mesh: Mesh,
+    /// The sessions.
+    pub sessions: Arc<Sessions>,
+}
+
+impl Collector for Live {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let status = self.mesh.status();
+        let now = [
+            ("sessions", "Sessions open", self.sessions.len()),
+            ("subscriptions", "Subscriptions", status.subscriptions),
+            ("topics", "Topics remembered for replay", status.topics),
+            (
+                "replay_events",
+                "Events kept for replay",
+                status.replay_events,
+            ),
+            ("replay_bytes", "Bytes kept for replay", status.replay_bytes),
+            ("providers", "Providers of procedures", status.providers),
+            ("calls", "Calls in flight", status.calls),
+        ];
+        for (name, help, value) in now {
+            let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
+            gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
+        }
+        let total = [
+            ("published", "Events published", status.published),
+            (
+                "delivered",
+                "Events put into queues of readers",
+                status.delivered,
+            ),
+            (
+                "dropped",
+                "Events lost because their reader was slow",
+                status.dropped,
+            ),
+            ("gaps", "Gaps told to readers", status.gaps),
+        ];
+        for (name, help, value) in total {
+            let counter = ConstCounter::new(value);
+            counter.encode(encoder.encode_descriptor(
+                name,
+                help,
+                None,
+                counter.metric_type(),
+            )?)?;
+        }
+        Ok(())
+    }
+}
