@@ -11,7 +11,7 @@
 use bytes::Bytes;
 
 use crate::{
-    Encoding, Event, Limits, json, msgpack,
+    Encoding, Event, Limits, MediaType, json, msgpack,
     sink::{Blob, Container, Sink, Text},
     timestamp::rfc3339,
     transcode::{self, TranscodeError},
@@ -26,6 +26,24 @@ const FRAME_BYTES: usize = 256;
 pub fn json_envelope(event: &Event) -> Bytes {
     let mut out = Vec::with_capacity(size(event));
     write(&mut json::Writer::new(&mut out), event);
+    fit(out)
+}
+
+/// A payload without an event around it, as one line of JSON: `content_type` and `payload`, as
+/// they stand in [`json_envelope`].
+#[must_use]
+pub fn json_payload(content_type: &MediaType, payload: &[u8]) -> Bytes {
+    let mut out = Vec::with_capacity(FRAME_BYTES + payload.len() + payload.len() / 2);
+    let mut writer = json::Writer::new(&mut out);
+    let mark = writer.begin(Container::Map);
+    let mut members = Members {
+        writer: &mut writer,
+        count: 0,
+    };
+    members.text("content_type", content_type.as_str());
+    members.payload(content_type, payload);
+    let count = members.count;
+    writer.end(Container::Map, mark, count);
     fit(out)
 }
 
@@ -68,10 +86,7 @@ fn write(writer: &mut impl Writer, event: &Event) {
     members.text("time", &rfc3339(event.id.time_ms()));
     members.text("content_type", event.content_type.as_str());
     headers(members.next("headers"), event);
-    if payload(members.next("payload"), event).is_err() {
-        members.writer.bytes(Blob::Raw(&event.payload));
-        members.next("opaque").bool(true);
-    }
+    members.payload(&event.content_type, &event.payload);
     let count = members.count;
     writer.end(Container::Map, mark, count);
 }
@@ -93,6 +108,13 @@ impl<W: Writer> Members<'_, W> {
 
     fn text(&mut self, key: &str, value: &str) {
         self.next(key).text(Text::Plain(value));
+    }
+
+    fn payload(&mut self, content_type: &MediaType, bytes: &[u8]) {
+        if payload(self.next("payload"), content_type, bytes).is_err() {
+            self.writer.bytes(Blob::Raw(bytes));
+            self.next("opaque").bool(true);
+        }
     }
 }
 
@@ -116,16 +138,20 @@ impl From<TranscodeError> for Opaque {
 }
 
 /// Writes the payload as a value, or nothing.
-fn payload<W: Writer>(writer: &mut W, event: &Event) -> Result<(), Opaque> {
-    let encoding = event.content_type.encoding().ok_or(Opaque)?;
+fn payload<W: Writer>(
+    writer: &mut W,
+    content_type: &MediaType,
+    bytes: &[u8],
+) -> Result<(), Opaque> {
+    let encoding = content_type.encoding().ok_or(Opaque)?;
     let limits = Limits::default();
     if encoding == W::ENCODING {
-        transcode::validate(&event.payload, encoding, &limits)?;
-        writer.verbatim(&event.payload);
+        transcode::validate(bytes, encoding, &limits)?;
+        writer.verbatim(bytes);
         return Ok(());
     }
     let before = writer.checkpoint();
-    let read = transcode::read(&event.payload, encoding, &limits, writer);
+    let read = transcode::read(bytes, encoding, &limits, writer);
     Ok(read.inspect_err(|_| writer.rollback(before))?)
 }
 

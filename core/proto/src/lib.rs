@@ -36,7 +36,7 @@ mod syntax;
 
 pub use accept::{Accept, AcceptError};
 pub use codec::{decode, encode};
-pub use envelope::{json_envelope, msgpack_envelope};
+pub use envelope::{json_envelope, json_payload, msgpack_envelope};
 pub use error::{ErrorCode, HandlerError, Problem, Retry};
 pub use event::{Event, EventId, Headers};
 pub use media::{Encoding, MediaType, MediaTypeError};

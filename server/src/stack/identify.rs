@@ -1,0 +1,198 @@
+//! Who asks, and how much of it.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Request, State},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
+use macula_proto::{ErrorCode, Problem};
+use tokio::time::Instant;
+
+use crate::{
+    api::{
+        Gateway, Refused,
+        context::Context,
+        principal::{Principal, unauthenticated},
+    },
+    session::{
+        addresses::Address,
+        bucket::{Empty, Quota},
+        store::FindError,
+    },
+};
+
+/// What is left of the quota (draft-ietf-httpapi-ratelimit-headers).
+const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
+/// The quota (same draft).
+const RATELIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+
+/// Puts the [`Principal`] into the request, and takes the request out of its bucket.
+pub async fn identify(
+    State(gateway): State<Arc<Gateway>>,
+    context: Context,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let now = Instant::now();
+    let principal = match principal(&gateway, &request, now) {
+        Ok(principal) => principal,
+        // A guess at a token costs as much as a request without one.
+        Err(problem) => {
+            let (taken, limited) = take(&gateway, &Principal::Anonymous, &context, now);
+            return limited.answer(match taken {
+                Ok(()) => Refused(problem).into_response(),
+                Err(problem) => Refused(problem).into_response(),
+            });
+        }
+    };
+    let (taken, limited) = take(&gateway, &principal, &context, now);
+    if let Err(problem) = taken {
+        return limited.answer(Refused(problem).into_response());
+    }
+    request.extensions_mut().insert(principal);
+    limited.answer(next.run(request).await)
+}
+
+fn principal(gateway: &Gateway, request: &Request, now: Instant) -> Result<Principal, Problem> {
+    let ticket = ticket(request.method(), request.uri());
+    let session = match (token(request.headers())?, ticket) {
+        (None, None) => return Ok(Principal::Anonymous),
+        (Some(_), Some(_)) => {
+            let detail = "expected a token or a ticket, found both";
+            return Err(Problem::new(ErrorCode::InvalidRequest, detail));
+        }
+        (Some(token), None) => gateway.sessions.find(token, now),
+        (None, Some(ticket)) => match gateway.tickets.redeem(ticket, now) {
+            Some(session) if session.ended().is_cancelled() => Err(FindError::Ended),
+            Some(session) => Ok(session),
+            None => return Err(unauthenticated("expected a ticket that is new and unused")),
+        },
+    };
+    session.map(Principal::Session).map_err(|error| {
+        let code = match error {
+            FindError::Unknown => ErrorCode::Unauthenticated,
+            FindError::Ended => ErrorCode::SessionExpired,
+        };
+        Problem::new(code, error.to_string())
+    })
+}
+
+/// The token of `Authorization: Bearer <token>` (RFC 6750 §2.1).
+fn token(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    if values.next().is_some() {
+        let detail = "expected one `Authorization` header";
+        return Err(Problem::new(ErrorCode::InvalidRequest, detail));
+    }
+    let bearer = value.to_str().ok().and_then(|text| {
+        let (scheme, token) = text.split_once(' ')?;
+        let bearer = scheme.eq_ignore_ascii_case("bearer");
+        bearer.then(|| token.trim_start_matches(' '))
+    });
+    let expected = "expected `Authorization: Bearer <token>`";
+    bearer.map(Some).ok_or_else(|| unauthenticated(expected))
+}
+
+/// The ticket in the query; only of a GET, as it is there for `EventSource`.
+fn ticket<'a>(method: &Method, uri: &'a Uri) -> Option<&'a str> {
+    if method != Method::GET {
+        return None;
+    }
+    uri.query()?
+        .split('&')
+        .find_map(|pair| pair.strip_prefix("ticket="))
+}
+
+/// What was taken out of a bucket, for the headers.
+struct Limited(Option<(Quota, &'static str, Result<u32, Empty>)>);
+
+fn take(
+    gateway: &Gateway,
+    principal: &Principal,
+    context: &Context,
+    now: Instant,
+) -> (Result<(), Problem>, Limited) {
+    let taken = match principal {
+        Principal::Session(session) => gateway
+            .session_quota
+            .map(|quota| (quota, "session", session.take(quota, now))),
+        Principal::Anonymous => gateway.address_quota.map(|quota| {
+            let address = Address::from(context.peer().ip());
+            (
+                quota,
+                "address",
+                gateway.addresses.take(address, quota, now),
+            )
+        }),
+    };
+    let result = match &taken {
+        Some((quota, whose, Err(empty))) => {
+            let detail = format!(
+                "expected at most {} requests a second of this {whose}; the next passes in {} ms",
+                quota.rate(),
+                empty.retry_after.as_millis() + 1,
+            );
+            Err(Problem::new(ErrorCode::RateLimited, detail))
+        }
+        _ => Ok(()),
+    };
+    (result, Limited(taken))
+}
+
+impl Limited {
+    /// Tells the quota and what is left of it. A bucket fills within a second.
+    fn answer(&self, mut response: Response) -> Response {
+        let Some((quota, whose, taken)) = &self.0 else {
+            return response;
+        };
+        let left = taken.as_ref().copied().unwrap_or(0);
+        let policy = format!("\"{whose}\";q={};w=1", quota.rate());
+        let limit = format!("\"{whose}\";r={left};t=1");
+        let headers = response.headers_mut();
+        for (name, value) in [(RATELIMIT_POLICY, policy), (RATELIMIT, limit)] {
+            let value = HeaderValue::try_from(value).expect("digits and quotes are visible");
+            headers.insert(name, value);
+        }
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_stands_after_bearer() {
+        fn check(lines: &[&str], expected: Result<Option<&str>, ErrorCode>) {
+            let mut headers = HeaderMap::new();
+            for line in lines {
+                headers.append(header::AUTHORIZATION, line.parse().unwrap());
+            }
+            let found = token(&headers).map_err(|problem| problem.code);
+            assert_eq!(found, expected, "{lines:?}");
+        }
+        check(&[], Ok(None));
+        check(&["Bearer abc"], Ok(Some("abc")));
+        check(&["bearer  abc"], Ok(Some("abc")));
+        check(&["Basic abc"], Err(ErrorCode::Unauthenticated));
+        check(&["abc"], Err(ErrorCode::Unauthenticated));
+        check(&["Bearer a", "Bearer b"], Err(ErrorCode::InvalidRequest));
+    }
+
+    #[test]
+    fn lesson_26_a_ticket_counts_only_where_headers_cannot_be_sent() {
+        let uri = Uri::from_static("/v1/subscribe/dev/a?replay=1&ticket=t");
+        assert_eq!(ticket(&Method::GET, &uri), Some("t"));
+        assert_eq!(ticket(&Method::POST, &uri), None);
+        assert_eq!(
+            ticket(&Method::GET, &Uri::from_static("/v1/x?tickets=t")),
+            None
+        );
+    }
+}
