@@ -1,0 +1,8 @@
+//! The API behind its whole stack, without a network: requests go into the router.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod calls;
+mod events;
+mod refusals;
+mod sessions;
+mod support;
