@@ -116,7 +116,7 @@ impl Exchange {
         if let Some(readers) = state.readers.get(&event.realm) {
             readers.matching(event.topic.as_str(), &mut |reader| {
                 let pushed = reader.queue.push(&published);
-                delivered += 1;
+                delivered += pushed.taken;
                 dropped += pushed.lost;
                 wake.extend(pushed.reader);
             });

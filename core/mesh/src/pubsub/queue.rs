@@ -57,12 +57,24 @@ struct State {
     /// The cost of `events`.
     bytes: usize,
     /// Events lost since the reader was last told; they were before `events`, or after them when
-    /// the queue is closed.
+    /// the queue is closing.
     lost: u64,
-    /// Set once the queue overflowed with [`Overflow::Close`]: nothing more is taken.
-    closed: bool,
+    phase: Phase,
     /// The reader, when it waits.
     reader: Option<Waker>,
+}
+
+/// How far a queue is with its end, which only [`Overflow::Close`] brings.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Events are taken.
+    #[default]
+    Open,
+    /// The queue has overflowed: no event is taken any more, but what waits, and then the gap, are
+    /// still to be read.
+    Closing,
+    /// The gap was read. What is published from here on is not missed: nobody reads.
+    Ended,
 }
 
 /// What a push did.
@@ -70,6 +82,8 @@ struct State {
 pub(crate) struct Pushed {
     /// The reader to wake, once no lock is held.
     pub(crate) reader: Option<Waker>,
+    /// How many events were put into the queue by it: one or none.
+    pub(crate) taken: u64,
     /// How many events were lost by it.
     pub(crate) lost: u64,
 }
@@ -87,35 +101,37 @@ impl Queue {
         let mut state = self.state.lock();
         let state = &mut *state;
         let cost = event.cost();
-        let mut lost = 0;
         let full = |state: &State| {
             state.events.len() >= self.bounds.events
                 || (state.bytes + cost > self.bounds.bytes && !state.events.is_empty())
         };
-        if state.closed || (full(state) && self.bounds.overflow == Overflow::Close) {
-            state.closed = true;
-            state.lost += 1;
-            lost = 1;
-        } else {
-            while full(state) {
-                let Some(oldest) = state.events.pop_front() else {
-                    break;
-                };
-                state.bytes -= oldest.cost();
-                lost += 1;
+        if self.bounds.overflow == Overflow::Close && state.phase == Phase::Open && full(state) {
+            state.phase = Phase::Closing;
+        }
+        let mut pushed = Pushed::default();
+        match state.phase {
+            Phase::Open => {
+                while full(state) {
+                    let Some(oldest) = state.events.pop_front() else {
+                        break;
+                    };
+                    state.bytes -= oldest.cost();
+                    pushed.lost += 1;
+                }
+                state.bytes += cost;
+                state.events.push_back(Arc::clone(event));
+                pushed.taken = 1;
             }
-            state.lost += lost;
-            state.bytes += cost;
-            state.events.push_back(Arc::clone(event));
+            Phase::Closing => pushed.lost = 1,
+            Phase::Ended => return pushed,
         }
-        Pushed {
-            reader: state.reader.take(),
-            lost,
-        }
+        state.lost += pushed.lost;
+        pushed.reader = state.reader.take();
+        pushed
     }
 
     /// Takes up to `max` deliveries whose payloads are at most `max_bytes` together (one is taken
-    /// in any case). Ready with 0 when the queue is closed and empty.
+    /// in any case). Ready with 0 when the queue has ended.
     pub(crate) fn poll_take(
         &self,
         cx: &mut Context<'_>,
@@ -126,7 +142,7 @@ impl Queue {
         let mut state = self.state.lock();
         let state = &mut *state;
         let before = out.len();
-        if state.lost > 0 && !state.closed {
+        if state.lost > 0 && state.phase == Phase::Open {
             out.push(state.gap());
         }
         let mut bytes = 0;
@@ -144,12 +160,13 @@ impl Queue {
         if state.events.is_empty() {
             // An idle reader holds no buffer.
             state.events = VecDeque::new();
-            if state.closed && state.lost > 0 {
+            if state.phase == Phase::Closing && out.len() - before < max {
                 out.push(state.gap());
+                state.phase = Phase::Ended;
             }
         }
         match out.len() - before {
-            0 if !state.closed => {
+            0 if state.phase == Phase::Open => {
                 if !state
                     .reader
                     .as_ref()

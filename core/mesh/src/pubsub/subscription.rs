@@ -48,7 +48,8 @@ impl Subscription {
     }
 
     /// Takes what is there: up to `max` deliveries, and payloads of up to `max_bytes` together (a
-    /// larger one is delivered alone). Ready with 0 when the subscription has ended.
+    /// larger one is delivered alone); `max` is at least 1. Ready with 0 when the subscription has
+    /// ended.
     pub fn poll_batch(
         &mut self,
         cx: &mut Context<'_>,
@@ -65,8 +66,6 @@ impl Subscription {
         let mut bytes = 0;
         while out.len() - before < max {
             let Some(next) = self.backlog.as_slice().first() else {
-                // The backlog's memory goes with its last event.
-                self.backlog = Vec::new().into_iter();
                 break;
             };
             if let Delivery::Event(event) = next {
@@ -76,6 +75,10 @@ impl Subscription {
                 break;
             }
             out.extend(self.backlog.next());
+        }
+        if self.backlog.len() == 0 {
+            // The backlog's memory goes with its last event.
+            self.backlog = Vec::new().into_iter();
         }
         self.count_gaps(&out[before..]);
         Poll::Ready(out.len() - before)
