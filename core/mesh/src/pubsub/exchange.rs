@@ -23,7 +23,8 @@ use super::{
 };
 use crate::{clock::Clock, settings::Settings};
 
-/// How far an id may be ahead of this node's clock before it counts as unknown, in milliseconds.
+/// How far an id may be ahead of this node's time before it counts as unknown, in milliseconds.
+/// The node's time is its clock, or that of the newest id it made when its clock has gone back.
 /// Clocks of nodes in one cluster differ by less; more is a mistake.
 const MAX_SKEW_MS: u64 = 60_000;
 
@@ -41,6 +42,8 @@ pub(crate) struct Exchange {
 #[derive(Debug)]
 struct State {
     ids: Ids,
+    /// The last id made.
+    newest: EventId,
     readers: HashMap<Realm, Trie<Reader>>,
     rings: Rings,
     subscriptions: usize,
@@ -87,6 +90,7 @@ impl Exchange {
             epoch,
             state: Mutex::new(State {
                 ids,
+                newest: epoch,
                 readers: HashMap::new(),
                 rings: Rings::new(bounds, epoch),
                 subscriptions: 0,
@@ -102,8 +106,10 @@ impl Exchange {
         let mut wake = Vec::new();
         let (mut delivered, mut dropped) = (0, 0);
         let mut state = self.state.lock();
+        let id = state.ids.next(now_ms, random);
+        state.newest = id;
         let published = Arc::new(Published::new(Event {
-            id: state.ids.next(now_ms, random),
+            id,
             realm: publish.realm,
             topic: publish.topic,
             publisher: publish.publisher,
@@ -181,7 +187,8 @@ impl Exchange {
         now_ms: u64,
     ) -> Vec<Delivery> {
         let replay = state.rings.after(realm, pattern, id);
-        let unknown = id < self.epoch || id.time_ms() > now_ms + MAX_SKEW_MS;
+        let latest = now_ms.max(state.newest.time_ms());
+        let unknown = id < self.epoch || id.time_ms() > latest.saturating_add(MAX_SKEW_MS);
         let reason = if unknown {
             GapReason::UnknownId
         } else {

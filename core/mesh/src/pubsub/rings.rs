@@ -89,12 +89,14 @@ impl Rings {
 
     /// Adds an event, newer than all before, and drops what no longer fits.
     pub(crate) fn push(&mut self, event: &Arc<Published>, now_ms: u64) {
-        if self.bounds.events == 0 {
-            return;
-        }
         let Event {
             id, realm, topic, ..
         } = &event.event;
+        if self.bounds.events == 0 {
+            // Nothing is kept: whoever resumes from before this event has lost something.
+            self.floor = *id;
+            return;
+        }
         let ring = self.realms.entry(realm.clone()).or_default();
         let ring = ring.entry(topic.clone()).or_default();
         if ring.events.is_empty() {
