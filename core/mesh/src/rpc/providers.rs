@@ -52,7 +52,8 @@ pub(crate) struct Provider {
     pub(crate) description: Option<Arc<str>>,
     pub(crate) schema: Option<Arc<Schema>>,
     concurrency: usize,
-    /// A permit for each call that may run at a time.
+    /// A permit for each call that may run at a time; closed when the provider stops serving, so
+    /// that no call begins after it.
     pub(crate) places: Arc<Semaphore>,
     /// Calls that run or wait.
     pub(crate) load: AtomicUsize,
@@ -266,6 +267,7 @@ impl Drop for Registration {
         }
         tables.count -= 1;
         drop(tables);
+        self.provider.places.close();
         self.provider.gone.cancel();
     }
 }

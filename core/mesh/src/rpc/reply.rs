@@ -21,7 +21,7 @@ use futures_util::{
 };
 use macula_proto::{ErrorCode, Problem, Procedure};
 use tokio::{
-    sync::{OwnedSemaphorePermit, mpsc},
+    sync::{OwnedSemaphorePermit, TryAcquireError, mpsc},
     time::{Instant, sleep_until},
 };
 
@@ -126,7 +126,10 @@ impl Reply {
                     let places = Arc::clone(&self.provider.places);
                     self.state = match Arc::clone(&places).try_acquire_owned() {
                         Ok(place) => self.start(invocation, place),
-                        Err(_) => {
+                        Err(TryAcquireError::Closed) => {
+                            return Poll::Ready(Answer::Done(Err(unavailable(&self.procedure))));
+                        }
+                        Err(TryAcquireError::NoPermits) => {
                             let place = async move { places.acquire_owned().await.ok() };
                             State::Waiting(Box::pin(place), Some(invocation))
                         }
@@ -137,8 +140,9 @@ impl Reply {
                         let invocation = invocation.take().expect("it is taken once");
                         self.state = self.start(invocation, place);
                     }
-                    // The semaphore is never closed.
-                    Poll::Ready(None) => return Poll::Ready(self.over("the provider has gone")),
+                    Poll::Ready(None) => {
+                        return Poll::Ready(Answer::Done(Err(unavailable(&self.procedure))));
+                    }
                     Poll::Pending => {
                         self.state = State::Waiting(place, invocation);
                         return self.poll_end(cx).map(|problem| Answer::Done(Err(problem)));
@@ -149,8 +153,19 @@ impl Reply {
                     let polled = polled.unwrap_or_else(|panic| {
                         Poll::Ready(Err(panicked(&self.procedure, &*panic).into()))
                     });
+                    if polled.is_ready()
+                        && let Some(progress) = &mut self.progress
+                    {
+                        // Whom the handler has left a sender with tells nothing more.
+                        progress.close();
+                    }
                     // What was told before the end is delivered before it.
                     if let Some(told) = self.poll_progress(cx) {
+                        if polled.is_pending()
+                            && let Some(problem) = self.overdue()
+                        {
+                            return Poll::Ready(Answer::Done(Err(problem)));
+                        }
                         let handler = match polled {
                             Poll::Pending => handler,
                             Poll::Ready(result) => Box::pin(std::future::ready(result)),
@@ -200,14 +215,8 @@ impl Reply {
                 let gone = std::pin::pin!(gone.cancelled());
                 let late = std::pin::pin!(sleep_until(deadline));
                 match select(gone, late).await {
-                    Either::Left(_) => Problem::new(
-                        ErrorCode::ProviderUnavailable,
-                        format!("the provider of {procedure} went away"),
-                    ),
-                    Either::Right(_) => Problem::new(
-                        ErrorCode::Timeout,
-                        format!("{procedure} did not answer before the deadline"),
-                    ),
+                    Either::Left(_) => unavailable(&procedure),
+                    Either::Right(_) => late_answer(&procedure),
                 }
             })
         });
@@ -216,10 +225,29 @@ impl Reply {
         Poll::Ready(problem)
     }
 
+    /// As [`poll_end`](Self::poll_end), for a handler that tells progress without a pause: such a
+    /// call is never idle, so it looks at the time itself.
+    fn overdue(&self) -> Option<Problem> {
+        if self.provider.gone.is_cancelled() {
+            return Some(unavailable(&self.procedure));
+        }
+        (Instant::now() >= self.deadline).then(|| late_answer(&self.procedure))
+    }
+
     fn over(&self, why: &str) -> Answer {
         let detail = format!("{}: {why}", self.procedure);
         Answer::Done(Err(Problem::new(ErrorCode::Internal, detail)))
     }
+}
+
+fn unavailable(procedure: &Procedure) -> Problem {
+    let detail = format!("the provider of {procedure} went away");
+    Problem::new(ErrorCode::ProviderUnavailable, detail)
+}
+
+fn late_answer(procedure: &Procedure) -> Problem {
+    let detail = format!("{procedure} did not answer before the deadline");
+    Problem::new(ErrorCode::Timeout, detail)
 }
 
 /// The problem that a caller sees when a handler panics; the log sees the message.

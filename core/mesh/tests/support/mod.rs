@@ -15,11 +15,13 @@ use std::{
 };
 
 use bytes::Bytes;
+use futures_util::{FutureExt, StreamExt};
 use macula_mesh::{
     Call, Delivery, Failure, Gap, GapReason, Identity, Invocation, Mesh, Payload, Publish,
-    Published, Replay, Serve, Settings, Subscribe, Subscription, clock::Clock, pubsub::Bounds,
+    Published, Replay, Reply, Serve, Settings, Subscribe, Subscription, clock::Clock,
+    pubsub::Bounds,
 };
-use macula_proto::{EventId, MediaType, Pattern, Procedure, Realm, Topic};
+use macula_proto::{ErrorCode, EventId, MediaType, Pattern, Problem, Procedure, Realm, Topic};
 use tokio::time::Instant;
 
 /// Where the tests' clocks begin, in milliseconds since the Unix epoch.
@@ -204,6 +206,18 @@ pub fn serve(procedure: &str, provider: &str) -> Serve {
         description: None,
         schema: None,
     }
+}
+
+/// Begins a call that waits for its handler, or for a place.
+pub fn begin(mesh: &Mesh, call: Call) -> Reply {
+    let mut reply = mesh.call(call).unwrap();
+    assert!(reply.next().now_or_never().is_none(), "it ended at once");
+    reply
+}
+
+/// How a call ended.
+pub fn code(result: Result<Payload, Problem>) -> Result<Payload, ErrorCode> {
+    result.map_err(|problem| problem.code)
 }
 
 /// A handler that answers at once.
