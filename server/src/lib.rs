@@ -2,16 +2,26 @@
 //!
 //! Read the modules in this order:
 //!
-//! - [`api`]: the resources, each beside its description.
-//! - [`stack`]: what happens to each request before and after its handler.
+//! - [`node`]: composes a node out of all the others.
+//! - [`cli`], [`config`], [`logging`]: how it is told what to do, and tells what it does.
+//! - [`transport`]: bytes to requests and responses to bytes; [`tls`]: its certificates.
 //! - [`conn`]: what a request knows of the connection it came on.
-//! - [`drain`]: the graceful end, as everybody sees it.
-//! - [`metrics`]: what is counted.
+//! - [`stack`]: what happens to each request before and after its handler.
+//! - [`api`]: the resources, each beside its description.
 //! - [`session`]: who a client is and what it may do; tokens, tickets and limits.
+//! - [`metrics`]: what is counted. [`ready`]: how a node says that it serves.
+//! - [`drain`]: the graceful end, as everybody sees it.
 
 pub mod api;
+pub mod cli;
+pub mod config;
 pub mod conn;
 pub mod drain;
+pub mod logging;
 pub mod metrics;
+pub mod node;
+pub mod ready;
 pub mod session;
 pub mod stack;
+pub mod tls;
+pub mod transport;

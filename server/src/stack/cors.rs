@@ -20,19 +20,23 @@ const EXPOSED: [HeaderName; 6] = [
     HeaderName::from_static("macula-served-by"),
 ];
 
-/// The layer for these origins; `*` is any. Credentials are never allowed: tokens travel in a
+/// The layer for these origins, if there are any; `*` is any. Credentials are never allowed: tokens travel in a
 /// header that the page sets itself, so cookies have no part.
-pub(super) fn layer(origins: &[String]) -> CorsLayer {
+pub(super) fn layer(origins: &[String]) -> Option<CorsLayer> {
+    if origins.is_empty() {
+        return None;
+    }
     let origin = if origins.iter().any(|origin| origin == "*") {
         AllowOrigin::any()
     } else {
         let origins = origins.iter().map(HeaderValue::try_from);
         AllowOrigin::list(origins.filter_map(Result::ok))
     };
-    CorsLayer::new()
+    let layer = CorsLayer::new()
         .allow_origin(origin)
         .allow_methods([Method::GET, Method::POST, Method::DELETE])
         .allow_headers(AllowHeaders::mirror_request())
         .expose_headers(EXPOSED)
-        .max_age(MAX_AGE)
+        .max_age(MAX_AGE);
+    Some(layer)
 }

@@ -30,10 +30,12 @@ pub use identify::identify;
 
 /// Puts the stack around the router. The last layer is the outermost.
 pub fn wrap(router: Router, gateway: Arc<Gateway>) -> Router {
-    router
+    let mut router = router
         .layer(from_fn_with_state(Arc::clone(&gateway), admit::admit))
         .layer(CatchPanicLayer::custom(panics::refuse))
-        .layer(from_fn(problems::write))
-        .layer(cors::layer(&gateway.settings.cors_origins))
-        .layer(from_fn_with_state(gateway, observe::observe))
+        .layer(from_fn(problems::write));
+    if let Some(cors) = cors::layer(&gateway.settings.cors_origins) {
+        router = router.layer(cors);
+    }
+    router.layer(from_fn_with_state(gateway, observe::observe))
 }

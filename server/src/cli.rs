@@ -1,0 +1,36 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// An edge mesh without a centre, and the HTTP gateway in front of it.
+#[derive(Debug, Parser)]
+#[command(name = "macula", version)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What the program can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a node: a whole mesh of one, with its gateway.
+    Up(Up),
+}
+
+/// How to run a node. Flags win over the environment, the environment over the file.
+#[derive(Debug, Default, Args)]
+pub struct Up {
+    /// Where to listen, HOST:PORT, for TCP and UDP; may be repeated. Port 0 is any free port.
+    /// Default: 127.0.0.1:4433 and [::1]:4433.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub listen: Vec<String>,
+    /// Where the node keeps its keys. Default: the platform's data directory.
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// A TOML file with settings; see docs/DEPLOYMENT.md.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
