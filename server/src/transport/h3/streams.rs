@@ -24,6 +24,8 @@ use parking_lot::Mutex;
 use quinn::{ConnectionError, ReadError, VarInt, WriteError};
 use tokio_util::sync::ReusableBoxFuture;
 
+use crate::transport::quic::NO_ERROR;
+
 /// What h3 does not tell of a request's stream.
 pub(super) struct Accepted {
     /// It came in early data.
@@ -98,7 +100,7 @@ impl quic::Connection<Bytes> for Connection {
             },
             recv: Recv {
                 id: stream_id(recv.id()),
-                stream: Some(recv),
+                stream: Some(Unread(recv)),
                 reading: ReusableBoxFuture::new(std::future::pending()),
             },
         }))
@@ -254,13 +256,30 @@ impl quic::SendStream<Bytes> for Send {
     }
 }
 
-type Reading = (quinn::RecvStream, Result<Option<quinn::Chunk>, ReadError>);
+type Reading = (Unread, Result<Option<quinn::Chunk>, ReadError>);
+
+/// What is left of a request when it is dropped is not wanted, and that is no error (RFC 9114 §4.1):
+/// with any other code the peer may drop the response too.
+struct Unread(quinn::RecvStream);
+
+impl Unread {
+    fn stop(&mut self, code: VarInt) {
+        // It fails only for a stream that has ended.
+        let _ = self.0.stop(code);
+    }
+}
+
+impl Drop for Unread {
+    fn drop(&mut self) {
+        self.stop(NO_ERROR);
+    }
+}
 
 /// The request's half of its stream.
 pub(super) struct Recv {
     id: StreamId,
     /// Away while it is read.
-    stream: Option<quinn::RecvStream>,
+    stream: Option<Unread>,
     reading: ReusableBoxFuture<'static, Reading>,
 }
 
@@ -273,7 +292,7 @@ impl quic::RecvStream for Recv {
     ) -> Poll<Result<Option<Bytes>, StreamErrorIncoming>> {
         if let Some(mut stream) = self.stream.take() {
             self.reading.set(async move {
-                let chunk = stream.read_chunk(usize::MAX, true).await;
+                let chunk = stream.0.read_chunk(usize::MAX, true).await;
                 (stream, chunk)
             });
         }
@@ -288,8 +307,7 @@ impl quic::RecvStream for Recv {
 
     fn stop_sending(&mut self, code: u64) {
         if let Some(stream) = &mut self.stream {
-            // It fails only for a stream that has ended.
-            let _ = stream.stop(VarInt::from_u64(code).unwrap_or(VarInt::MAX));
+            stream.stop(VarInt::from_u64(code).unwrap_or(VarInt::MAX));
         }
     }
 
