@@ -14,8 +14,8 @@ pub struct Settings {
     /// Bytes kept for replay by all topics together. Default 64 MiB. At the bound the node's
     /// oldest event goes.
     pub replay_bytes: usize,
-    /// Topics remembered for replay. Default 100,000. At the bound the topic that was silent
-    /// longest is forgotten.
+    /// Topics remembered for replay. Default 100,000. At the bound the node's oldest events go until
+    /// a topic is empty, the one that was silent longest; it is forgotten.
     pub max_topics: usize,
     /// Subscriptions at a time. Default 100,000. At the bound a new one is refused: `overloaded`.
     pub max_subscriptions: usize,

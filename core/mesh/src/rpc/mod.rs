@@ -1,4 +1,4 @@
-//! Calls on this node.
+//! Calls on this node. `docs/RPC.md` tells how a provider is picked and how a call ends.
 //!
 //! - [`handler`]: what a provider does with a call.
 //! - [`policy`]: which of several providers is asked. Pure.
