@@ -12,12 +12,22 @@ use std::{
 };
 
 use futures_util::{FutureExt, StreamExt};
-use macula_mesh::{Delivery, Mesh, Replay, Settings, pubsub::Bounds};
+use macula_mesh::{
+    Delivery, Mesh, Replay, Settings,
+    pubsub::{Bounds, Overflow},
+};
 use macula_proto::EventId;
 use support::*;
 
 const PUBLISHERS: u64 = 4;
 const EACH: u64 = 2_500;
+
+/// A queue as large as all events of a test: a reader whose thread gets no turn loses none.
+const EVERYTHING: Bounds = Bounds {
+    events: 10_000,
+    bytes: usize::MAX,
+    overflow: Overflow::DropOldest,
+};
 
 /// What one reader has read, checked as it comes.
 #[derive(Default)]
@@ -49,17 +59,11 @@ impl Ledger {
 
 /// Reads everything; after each `stay` events it leaves, with events unread, and resumes.
 fn read(mesh: &Mesh, pattern: &str, stay: u64, started: &Barrier, published: &AtomicBool) {
-    // As large as all events: what is lost here is lost by resuming.
-    let queue = Bounds {
-        events: 10_000,
-        bytes: usize::MAX,
-        ..Bounds::default()
-    };
     let mut ledger = Ledger::default();
     let mut replay = Replay::None;
     let mut visits = 0;
     while !ledger.is_complete() {
-        let mut reader = subscribe_with(mesh, pattern, replay, queue);
+        let mut reader = subscribe_with(mesh, pattern, replay, EVERYTHING);
         if visits == 0 {
             started.wait();
         }
@@ -138,7 +142,7 @@ async fn lesson_19_what_is_published_after_subscribe_returned_is_delivered() {
             scope.spawn(move || {
                 for n in 0..500 {
                     let mut literal = subscribe(mesh, topic, Replay::None);
-                    let mut wild = subscribe(mesh, "*", Replay::None);
+                    let mut wild = subscribe_with(mesh, "*", Replay::None, EVERYTHING);
                     let id = publish(mesh, topic, n);
                     assert_eq!(drain(&mut literal), events([n]));
                     let seen = take(&mut wild, usize::MAX);
