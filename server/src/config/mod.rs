@@ -237,6 +237,22 @@ mod tests {
     }
 
     #[test]
+    fn the_documented_settings_are_all_there_are_with_their_defaults() {
+        let page = include_str!("../../../docs/DEPLOYMENT.md");
+        let (_, block) = page.split_once("```toml\n").unwrap();
+        let (text, _) = block.split_once("```").unwrap();
+        let mut documented: Config = toml::from_str(text).unwrap();
+        // Every setting stands there: none was left to its default.
+        let written: toml::Table = toml::from_str(text).unwrap();
+        assert_eq!(toml::Table::try_from(&documented).unwrap(), written);
+        // These have defaults of the host, or none.
+        documented.listen.clear();
+        (documented.data_dir, documented.node) = (None, None);
+        (documented.tls.certificate, documented.tls.key) = (None, None);
+        assert_eq!(documented, Config::default());
+    }
+
+    #[test]
     fn a_public_address_needs_closed_realms() {
         assert!(load("[api]\nopen_realms = []\n", &[], &["0.0.0.0:0"]).is_ok());
     }
