@@ -1,7 +1,7 @@
 //! What a request knows of the connection it came on.
 //!
-//! Every transport puts one [`Conn`] into the request's extensions before the tower stack sees
-//! it. So the stack and the API treat a request alike wherever it came from.
+//! Every transport gives one [`Conn`] to the stack with each request. So the stack and the API treat
+//! a request alike wherever it came from.
 
 use std::net::SocketAddr;
 

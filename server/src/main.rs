@@ -9,6 +9,11 @@ use macula_server::{
     logging, node,
 };
 
+/// Requests are made of many small pieces that end on other threads than they began on, where the
+/// system's allocator waits for its locks; `docs/PERFORMANCE.md` has the figures.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> anyhow::Result<ExitCode> {
     let Command::Up(flags) = Cli::parse().command;
     let config = Config::load(&flags, std::env::vars())?;

@@ -41,12 +41,12 @@ pub async fn up(config: Config) -> anyhow::Result<ExitCode> {
     let (trigger, signal) = drain::channel();
     let metrics = Metrics::new();
     let gateway = Gateway::start(mesh, config.api, metrics.clone(), signal.clone());
-    let router = api::router(gateway);
+    let stack = api::stack(gateway);
     let tls = Configs::new(&keeper)?;
     let ready = Ready::new(&data_dir, bound.addresses(), keeper.authority());
     let announced = ready.announce(&keeper.identity())?;
     Announcement::print(&announced)?;
-    let serving = transport::serve(bound, &tls, config.transport, router, metrics, signal);
+    let serving = transport::serve(bound, &tls, config.transport, stack, metrics, signal);
     let keeping = keeper.keep(|renewed| {
         if let Err(error) = ready.announce(renewed) {
             tracing::error!("the new certificate is not announced: {error:#}");

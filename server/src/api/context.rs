@@ -1,6 +1,11 @@
 //! What was learned of a request before its handler saw it.
 
-use std::{convert::Infallible, fmt, net::SocketAddr, sync::Arc};
+use std::{
+    convert::Infallible,
+    fmt,
+    net::SocketAddr,
+    sync::{Arc, OnceLock},
+};
 
 use axum::extract::FromRequestParts;
 use http::{
@@ -10,6 +15,7 @@ use http::{
 };
 use macula_proto::{Accept, AcceptError, Encoding, ErrorCode, MediaType, MediaTypeError, Problem};
 
+use super::identify::Limited;
 use crate::conn::{Conn, Protocol};
 
 /// The request id, in and out.
@@ -30,23 +36,31 @@ struct Inner {
     accept: Result<Accept, AcceptError>,
     content_type: Result<Option<MediaType>, MediaTypeError>,
     conn: Conn,
+    /// What the request took out of its bucket, once somebody was asked who it is.
+    limited: OnceLock<Limited>,
 }
 
 impl Context {
     /// Reads the head of a request.
     #[must_use]
     pub fn read(headers: &HeaderMap, conn: Conn) -> Self {
-        // A value that is not visible ASCII reads as one that no grammar takes.
-        let text = |value: &'_ HeaderValue| value.to_str().unwrap_or("\u{0}").to_owned();
-        let accept: Vec<_> = headers.get_all(ACCEPT).iter().map(text).collect();
-        let content_type = headers.get(CONTENT_TYPE).map(text);
+        let content_type = headers.get(CONTENT_TYPE);
+        let content_type = content_type.map(|value| MediaType::parse(text(value)));
         Self(Arc::new(Inner {
             id: request_id(headers.get(X_REQUEST_ID)),
             trace: Trace::continued(headers.get(TRACEPARENT)),
-            accept: Accept::parse(accept.iter().map(String::as_str)),
-            content_type: content_type.map(|t| MediaType::parse(&t)).transpose(),
+            accept: Accept::parse(headers.get_all(ACCEPT).iter().map(text)),
+            content_type: content_type.transpose(),
             conn,
+            limited: OnceLock::new(),
         }))
+    }
+
+    /// The context of a request that has passed the stack.
+    #[must_use]
+    pub fn of(parts: &Parts) -> Self {
+        let context = parts.extensions.get::<Self>();
+        context.expect("the stack reads it first").clone()
     }
 
     /// The request's id: the client's if it is a good one, else a new one. It is the `instance` of
@@ -114,6 +128,17 @@ impl Context {
         chosen.or(self.encoding()).unwrap_or(Encoding::Json)
     }
 
+    /// Keeps what the request took out of its bucket; the first time counts.
+    pub fn limit(&self, limited: Limited) {
+        let _ = self.0.limited.set(limited);
+    }
+
+    /// What the request took out of its bucket.
+    #[must_use]
+    pub fn limited(&self) -> Option<&Limited> {
+        self.0.limited.get()
+    }
+
     /// The HTTP version.
     #[must_use]
     pub fn protocol(&self) -> Protocol {
@@ -137,9 +162,13 @@ impl<S: Sync> FromRequestParts<S> for Context {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        let context = parts.extensions.get::<Self>();
-        Ok(context.expect("the stack reads it first").clone())
+        Ok(Self::of(parts))
     }
+}
+
+/// A value that is not visible ASCII reads as one that no grammar takes.
+fn text(value: &HeaderValue) -> &str {
+    value.to_str().unwrap_or("\u{0}")
 }
 
 fn request_id(given: Option<&HeaderValue>) -> HeaderValue {

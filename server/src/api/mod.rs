@@ -2,7 +2,7 @@
 //!
 //! - [`gateway`]: what every handler can reach. [`settings`]: its bounds.
 //! - [`context`]: what was learned of a request before its handler saw it.
-//! - [`principal`]: who asks. [`body`]: reads a bounded body. [`params`]: names and parameters.
+//! - [`principal`], [`identify`]: who asks. [`body`]: reads a bounded body. [`params`]: names and parameters.
 //! - [`problem`], [`answer`]: the two ways in which a handler ends.
 //! - One module for each resource: [`sessions`], [`rpc`], [`publish`], [`subscribe`],
 //!   [`discover`], [`errors`], [`health`].
@@ -18,6 +18,7 @@ pub mod gateway;
 pub mod headers;
 pub mod health;
 pub mod idempotency;
+pub mod identify;
 pub mod params;
 pub mod principal;
 pub mod problem;
@@ -31,34 +32,27 @@ pub mod subscribe;
 
 use std::sync::Arc;
 
-use axum::{Router, middleware};
+use axum::Router;
 use macula_proto::{ErrorCode, Problem};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub use self::{gateway::Gateway, problem::Refused, settings::Settings};
-use crate::stack;
+use crate::stack::Stack;
 
 /// The API with its whole stack, ready to be served by any transport.
-pub fn router(gateway: Arc<Gateway>) -> Router {
-    let identify = middleware::from_fn_with_state(Arc::clone(&gateway), stack::identify);
-    let routes = Router::from(identified().route_layer(identify)).merge(Router::from(open()));
-    let router = routes
+pub fn stack(gateway: Arc<Gateway>) -> Stack {
+    let router = Router::from(routes())
         .merge(spec::pages())
         .fallback(|| async {
             let detail = "expected a path of `/v1/openapi.yaml`";
             Refused(Problem::new(ErrorCode::NotFound, detail))
         })
         .with_state(Arc::clone(&gateway));
-    stack::wrap(router, gateway)
+    Stack::new(router, gateway)
 }
 
-/// All routes, as they are described.
-fn described() -> OpenApiRouter<Arc<Gateway>> {
-    identified().merge(open())
-}
-
-/// The routes that do something for somebody.
-fn identified() -> OpenApiRouter<Arc<Gateway>> {
+/// The routes, with their description.
+fn routes() -> OpenApiRouter<Arc<Gateway>> {
     OpenApiRouter::with_openapi(spec::base())
         .routes(routes!(sessions::open, sessions::show, sessions::end))
         .routes(routes!(sessions::ticket))
@@ -66,11 +60,6 @@ fn identified() -> OpenApiRouter<Arc<Gateway>> {
         .routes(routes!(publish::publish))
         .routes(routes!(subscribe::subscribe))
         .routes(routes!(discover::discover))
-}
-
-/// The routes that everybody may ask.
-fn open() -> OpenApiRouter<Arc<Gateway>> {
-    OpenApiRouter::default()
         .routes(routes!(errors::explain))
         .routes(routes!(health::alive))
         .routes(routes!(health::ready))

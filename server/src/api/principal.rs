@@ -1,9 +1,7 @@
 //! Who asks: a session, or anybody where a realm is open.
 
-use std::{convert::Infallible, sync::Arc};
+use std::sync::Arc;
 
-use axum::extract::FromRequestParts;
-use http::request::Parts;
 use macula_proto::{ErrorCode, Problem, Realm};
 
 use super::gateway::Gateway;
@@ -75,15 +73,6 @@ impl Principal {
             Problem::new(ErrorCode::Overloaded, detail)
         });
         stream.map(Some)
-    }
-}
-
-impl<S: Sync> FromRequestParts<S> for Principal {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        let principal = parts.extensions.get::<Self>();
-        Ok(principal.expect("the stack identifies first").clone())
     }
 }
 

@@ -137,6 +137,7 @@ pub struct Ticket {
 pub(super) async fn open(
     State(gateway): State<Arc<Gateway>>,
     context: Context,
+    _: Principal,
     uri: Uri,
     headers: HeaderMap,
     body: Body,

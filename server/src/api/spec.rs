@@ -59,7 +59,7 @@ pub(super) fn base() -> OpenApi {
 /// The whole description; members are sorted, so that it is the same each time.
 #[must_use]
 pub fn document() -> Value {
-    let described = super::described().into_openapi();
+    let described = super::routes().into_openapi();
     let mut document = serde_json::to_value(described).expect("a description is JSON");
     document["openapi"] = json!("3.2.0");
     document["tags"] = TAGS

@@ -1,37 +1,27 @@
 //! Refuses what must not begin now.
 
-use std::sync::Arc;
-
-use axum::{
-    extract::{Request, State},
-    middleware::Next,
-    response::{IntoResponse, Response},
-};
-use http::{Method, Uri};
+use axum::body::Body;
+use http::{Method, Request};
 use macula_proto::{ErrorCode, Problem};
 
-use crate::api::{Gateway, Refused, context::Context};
+use crate::api::context::Context;
 
 /// Refuses early data that an attacker could replay (RFC 8470), and new work while the node drains.
-pub(super) async fn admit(
-    State(gateway): State<Arc<Gateway>>,
-    context: Context,
-    request: Request,
-    next: Next,
-) -> Response {
-    let early = context.early_data() && !is_safe(request.method());
-    match refusal(early, gateway.drain.draining(), request.uri()) {
-        Some(problem) => Refused(problem).into_response(),
-        None => next.run(request).await,
-    }
+pub(super) fn refusal(
+    context: &Context,
+    draining: bool,
+    request: &Request<Body>,
+) -> Option<Problem> {
+    let unsafe_early = context.early_data() && !is_safe(request.method());
+    decide(unsafe_early, draining, request.uri().path())
 }
 
-fn refusal(unsafe_early: bool, draining: bool, uri: &Uri) -> Option<Problem> {
+fn decide(unsafe_early: bool, draining: bool, path: &str) -> Option<Problem> {
     if unsafe_early {
         let detail = "expected the request after the handshake, as it is not safe to replay";
         return Some(Problem::new(ErrorCode::TooEarly, detail));
     }
-    if draining && uri.path().starts_with("/v1/") {
+    if draining && path.starts_with("/v1/") {
         let detail = "the node is shutting down";
         return Some(Problem::new(ErrorCode::Draining, detail));
     }
@@ -47,8 +37,8 @@ fn is_safe(method: &Method) -> bool {
 mod tests {
     use super::*;
 
-    fn check(early: bool, draining: bool, path: &'static str, expected: Option<ErrorCode>) {
-        let found = refusal(early, draining, &Uri::from_static(path));
+    fn check(early: bool, draining: bool, path: &str, expected: Option<ErrorCode>) {
+        let found = decide(early, draining, path);
         assert_eq!(found.map(|problem| problem.code), expected, "{path}");
     }
 

@@ -1,80 +1,75 @@
 //! Gives a request its id and trace, counts it and logs it.
 
-use std::sync::Arc;
-
-use axum::{
-    extract::{MatchedPath, Request, State},
-    middleware::Next,
-    response::Response,
-};
+use axum::{body::Body, response::Response};
+use http::{Method, Request};
 use tokio::time::Instant;
 
 use crate::{
-    api::{
-        Gateway,
-        context::{Context, TRACEPARENT, X_REQUEST_ID},
-    },
+    api::context::{Context, TRACEPARENT, X_REQUEST_ID},
     conn::Conn,
+    metrics::Metrics,
 };
 
-/// The route of a request that matches none.
-const NO_ROUTE: &str = "none";
-
-/// Every route, as it is counted.
-const ROUTES: [&str; 13] = [
-    "/v1/rpc/{realm}/{procedure}",
-    "/v1/publish/{realm}/{topic}",
-    "/v1/subscribe/{realm}/{pattern}",
-    "/v1/discover/{realm}/{pattern}",
-    "/v1/session",
-    "/v1/session/ticket",
-    "/v1/errors/{code}",
-    "/v1/openapi.json",
-    "/v1/openapi.yaml",
-    "/docs",
-    "/healthz",
-    "/readyz",
-    "/metrics",
+/// How requests are counted: by what their path begins with, as names may be anything.
+const ROUTES: [(&str, &str); 9] = [
+    ("/v1/rpc/", "/v1/rpc"),
+    ("/v1/publish/", "/v1/publish"),
+    ("/v1/subscribe/", "/v1/subscribe"),
+    ("/v1/discover/", "/v1/discover"),
+    ("/v1/session", "/v1/session"),
+    ("/healthz", "/healthz"),
+    ("/readyz", "/readyz"),
+    ("/metrics", "/metrics"),
+    ("/docs", "/docs"),
 ];
+/// How all other requests are counted.
+const OTHER: &str = "other";
 
-/// The outermost layer.
-pub(super) async fn observe(
-    State(gateway): State<Arc<Gateway>>,
-    mut request: Request,
-    next: Next,
-) -> Response {
-    let started = Instant::now();
-    let conn = *request
-        .extensions()
-        .get::<Conn>()
-        .expect("a transport sets it");
-    let context = Context::read(request.headers(), conn);
-    let route = route(request.extensions().get::<MatchedPath>());
-    let method = request.method().clone();
-    request.extensions_mut().insert(context.clone());
-
-    let mut response = next.run(request).await;
-
-    let headers = response.headers_mut();
-    headers.insert(X_REQUEST_ID, context.id_header());
-    headers.insert(TRACEPARENT, context.trace().header());
-    let (took, status) = (started.elapsed(), response.status().as_u16());
-    gateway.metrics.request(route, conn.protocol, status, took);
-    // The path is left out: names may tell what a home does, and a ticket stands in the query.
-    tracing::debug!(
-        %method, route, status, took_us = took.as_micros(), protocol = conn.protocol.label(),
-        peer = %conn.peer, id = context.id(), trace = %context.trace(), "request"
-    );
-    response
+/// A request that is being answered.
+pub(super) struct Observed {
+    started: Instant,
+    route: &'static str,
+    method: Method,
+    context: Context,
 }
 
-fn route(matched: Option<&MatchedPath>) -> &'static str {
-    let Some(matched) = matched.map(MatchedPath::as_str) else {
-        return NO_ROUTE;
-    };
-    if matched.starts_with("/docs") {
-        return "/docs";
+impl Observed {
+    pub(super) fn begin(conn: Conn, request: &mut Request<Body>) -> Self {
+        let context = Context::read(request.headers(), conn);
+        request.extensions_mut().insert(context.clone());
+        Self {
+            started: Instant::now(),
+            route: route(request.uri().path()),
+            method: request.method().clone(),
+            context,
+        }
     }
-    let known = ROUTES.into_iter().find(|route| *route == matched);
-    known.unwrap_or(NO_ROUTE)
+
+    pub(super) fn end(self, metrics: &Metrics, response: &mut Response) {
+        let Self {
+            method,
+            route,
+            context,
+            ..
+        } = self;
+        let headers = response.headers_mut();
+        headers.insert(X_REQUEST_ID, context.id_header());
+        headers.insert(TRACEPARENT, context.trace().header());
+        if let Some(limited) = context.limited() {
+            limited.tell(headers);
+        }
+        let (took, status) = (self.started.elapsed(), response.status().as_u16());
+        metrics.request(route, context.protocol(), status, took);
+        // The path is left out: names may tell what a home does, and a ticket stands in the query.
+        tracing::debug!(
+            %method, route, status, took_us = took.as_micros(),
+            protocol = context.protocol().label(), peer = %context.peer(), id = context.id(),
+            trace = %context.trace(), "request"
+        );
+    }
+}
+
+fn route(path: &str) -> &'static str {
+    let known = ROUTES.iter().find(|(prefix, _)| path.starts_with(prefix));
+    known.map_or(OTHER, |(_, route)| route)
 }

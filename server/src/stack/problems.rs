@@ -1,21 +1,24 @@
 //! Writes every refusal as a problem in the client's encoding.
 
-use axum::{extract::Request, middleware::Next, response::Response};
+use axum::response::Response;
 use http::{StatusCode, header};
 use macula_proto::{ErrorCode, Problem};
 
 use crate::api::{context::Context, problem};
 
-/// Gives refusals their body. What was refused below us without a problem (a method that a route
+/// Gives a refusal its body. What was refused below us without a problem (a method that a route
 /// does not have, say) gets the one that fits its status.
-pub(super) async fn write(context: Context, request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
+pub(super) fn written(mut response: Response, context: &Context) -> Response {
+    let status = response.status();
+    if !status.is_client_error() && !status.is_server_error() {
+        return response;
+    }
     let problem = response.extensions_mut().remove::<Problem>();
     let Some(problem) = problem.or_else(|| of_status(&response)) else {
         return response;
     };
-    let mut written = problem::write(&problem, &context);
-    // What the refusing part said in headers (`Allow`, `RateLimit`) stays.
+    let mut written = problem::write(&problem, context);
+    // What the refusing part said in headers (`Allow`, say) stays.
     response.headers_mut().remove(header::CONTENT_LENGTH);
     response.headers_mut().remove(header::CONTENT_TYPE);
     for (name, value) in response.headers() {
@@ -25,11 +28,10 @@ pub(super) async fn write(context: Context, request: Request, next: Next) -> Res
 }
 
 fn of_status(response: &Response) -> Option<Problem> {
-    let status = response.status();
-    if !status.is_client_error() && !status.is_server_error() || is_written(response) {
+    if is_written(response) {
         return None;
     }
-    let (code, detail) = match status {
+    let (code, detail) = match response.status() {
         StatusCode::METHOD_NOT_ALLOWED => (
             ErrorCode::MethodNotAllowed,
             "expected one of the methods in `Allow`",

@@ -7,7 +7,8 @@
 //! - [`quic`]: QUIC connections, by quinn; [`h3`]: HTTP/3 on one of them.
 //! - [`activity`]: ends connections on which nothing is asked any more.
 //!
-//! A transport puts a [`Conn`](crate::conn::Conn) on each request and knows nothing of what is asked.
+//! A transport gives each request to the stack, with its [`Conn`](crate::conn::Conn), and knows nothing
+//! of what is asked.
 
 mod activity;
 pub mod bind;
@@ -19,12 +20,11 @@ mod tcp;
 
 use std::{sync::Arc, time::Duration};
 
-use axum::Router;
 use tokio::time::timeout;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use self::{bind::Bound, settings::Settings};
-use crate::{drain, metrics::Metrics, tls};
+use crate::{drain, metrics::Metrics, stack::Stack, tls};
 use limits::Limits;
 
 /// How long connections may take to say goodbye after the drain time is over.
@@ -34,7 +34,7 @@ const FAREWELL: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone)]
 struct Shared {
     settings: Arc<Settings>,
-    router: Router,
+    stack: Stack,
     limits: Arc<Limits>,
     metrics: Metrics,
     drain: drain::Signal,
@@ -43,7 +43,7 @@ struct Shared {
     cut: CancellationToken,
 }
 
-/// Serves the router on all sockets. Returns when the drain has started and all connections have
+/// Serves the stack on all sockets. Returns when the drain has started and all connections have
 /// ended, or the drain time is over.
 ///
 /// # Errors
@@ -52,14 +52,14 @@ pub async fn serve(
     bound: Bound,
     tls: &tls::Configs,
     settings: Settings,
-    router: Router,
+    stack: Stack,
     metrics: Metrics,
     drain: drain::Signal,
 ) -> anyhow::Result<()> {
     let shared = Shared {
         limits: Arc::new(Limits::new(&settings)),
         settings: Arc::new(settings),
-        router,
+        stack,
         metrics,
         drain,
         connections: TaskTracker::new(),

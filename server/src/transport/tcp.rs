@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, body::Body};
+use axum::body::Body;
 use http::{HeaderValue, Request, Response, Version, header::ALT_SVC};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
@@ -21,7 +21,6 @@ use tokio::{
     time::{sleep, timeout},
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
-use tower::Service;
 
 use super::{
     Shared,
@@ -31,6 +30,7 @@ use super::{
 use crate::{
     conn::{Conn, Protocol},
     metrics::Refusal,
+    stack::Stack,
 };
 
 /// How long to wait when the system has no more sockets, so that the loop does not spin.
@@ -126,7 +126,7 @@ impl Connection {
         let _open = self.shared.metrics.connection_opened(protocol);
         let activity = Activity::default();
         let answerer = Answerer {
-            router: self.shared.router.clone(),
+            stack: self.shared.stack.clone(),
             peer: self.peer,
             alt_svc: self.alt_svc.clone(),
             activity: activity.clone(),
@@ -178,31 +178,28 @@ fn log(result: Result<(), Box<dyn std::error::Error + Send + Sync>>) {
     }
 }
 
-/// Hands a connection's requests to the router.
+/// Hands a connection's requests to the stack.
 #[derive(Clone)]
 struct Answerer {
-    router: Router,
+    stack: Stack,
     peer: SocketAddr,
     alt_svc: HeaderValue,
     activity: Activity,
 }
 
 impl Answerer {
-    async fn answer(
-        mut self,
-        mut request: Request<Incoming>,
-    ) -> Result<Response<ActiveBody>, Infallible> {
+    async fn answer(self, request: Request<Incoming>) -> Result<Response<ActiveBody>, Infallible> {
         let active = self.activity.begin();
         let protocol = match request.version() {
             Version::HTTP_2 => Protocol::Http2,
             _ => Protocol::Http1,
         };
-        request.extensions_mut().insert(Conn {
+        let conn = Conn {
             protocol,
             peer: self.peer,
             early_data: false,
-        });
-        let mut response = self.router.call(request.map(Body::new)).await?;
+        };
+        let mut response = self.stack.answer(conn, request.map(Body::new)).await;
         response.headers_mut().insert(ALT_SVC, self.alt_svc);
         Ok(response.map(|body| active.with(body)))
     }

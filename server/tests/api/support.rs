@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::{Router, body::Body};
+use axum::body::Body;
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
@@ -12,15 +12,15 @@ use macula_server::{
     conn::{Conn, Protocol},
     drain,
     metrics::Metrics,
+    stack::Stack,
 };
 use serde_json::Value;
-use tower::ServiceExt;
 
-/// A gateway of one node, and its router.
+/// A gateway of one node, behind its stack.
 pub struct Node {
     pub gateway: Arc<Gateway>,
     pub drain: drain::Trigger,
-    router: Router,
+    stack: Stack,
 }
 
 /// What came back; the body is read as far as a test asks.
@@ -46,7 +46,7 @@ impl Node {
         let (trigger, signal) = drain::channel();
         let gateway = Gateway::start(mesh, settings, Metrics::new(), signal);
         Self {
-            router: api::router(Arc::clone(&gateway)),
+            stack: api::stack(Arc::clone(&gateway)),
             gateway,
             drain: trigger,
         }
@@ -57,13 +57,13 @@ impl Node {
     }
 
     /// As `send`, in TLS early data or not.
-    pub async fn send_on(&self, mut request: Request<Body>, early_data: bool) -> Answer {
-        request.extensions_mut().insert(Conn {
+    pub async fn send_on(&self, request: Request<Body>, early_data: bool) -> Answer {
+        let conn = Conn {
             protocol: Protocol::Http2,
             peer: "127.0.0.1:1".parse().unwrap(),
             early_data,
-        });
-        let response = self.router.clone().oneshot(request).await.unwrap();
+        };
+        let response = self.stack.answer(conn, request).await;
         let (parts, body) = response.into_parts();
         Answer {
             status: parts.status,

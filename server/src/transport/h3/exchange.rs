@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, pin::pin, time::Duration};
 
-use axum::{Router, body::Body};
+use axum::body::Body;
 use bytes::Bytes;
 use futures_util::future::{BoxFuture, Either, select};
 use h3::{
@@ -12,7 +12,6 @@ use h3::{
 use http::{Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use tokio::time::timeout;
-use tower::Service;
 
 use super::{
     body::RequestBody,
@@ -21,12 +20,13 @@ use super::{
 };
 use crate::{
     conn::{Conn, Protocol},
+    stack::Stack,
     transport::activity::Active,
 };
 
 /// What a request's task needs.
 pub(super) struct Exchange {
-    pub(super) router: Router,
+    pub(super) stack: Stack,
     pub(super) peer: SocketAddr,
     pub(super) stream: Accepted,
     /// Keeps the connection from being idle.
@@ -52,7 +52,7 @@ impl Exchange {
     }
 
     async fn answer(
-        mut self,
+        self,
         request: Request<()>,
         stream: RequestStream<Bidi, Bytes>,
     ) -> Result<(), StreamError> {
@@ -64,15 +64,15 @@ impl Exchange {
         }
         let (head, ()) = request.into_parts();
         let body = Body::new(RequestBody::new(recv, &head.headers));
-        let mut request = Request::from_parts(head, body);
-        request.extensions_mut().insert(Conn {
+        let request = Request::from_parts(head, body);
+        let conn = Conn {
             protocol: Protocol::Http3,
             peer: self.peer,
             early_data: self.stream.early_data,
-        });
-        let answered = self.router.call(request);
+        };
+        let answered = self.stack.answer(conn, request);
         let mut gone = self.stream.gone;
-        let Ok(Ok(response)) = unless_gone(&mut gone, answered).await else {
+        let Ok(response) = unless_gone(&mut gone, answered).await else {
             send.stop_stream(Code::H3_REQUEST_CANCELLED);
             return Ok(());
         };

@@ -12,7 +12,6 @@ mod streams;
 
 use std::{net::SocketAddr, time::Duration};
 
-use axum::Router;
 use bytes::Bytes;
 use tokio_util::task::TaskTracker;
 
@@ -79,7 +78,7 @@ async fn accept(
             continue;
         };
         let exchange = Exchange {
-            router: Router::clone(&shared.router),
+            stack: shared.stack.clone(),
             peer,
             stream,
             active: activity.begin(),

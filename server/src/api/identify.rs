@@ -2,26 +2,23 @@
 
 use std::sync::Arc;
 
-use axum::{
-    extract::{Request, State},
-    middleware::Next,
-    response::{IntoResponse, Response},
+use axum::extract::FromRequestParts;
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Uri, header::AUTHORIZATION, request::Parts,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 use macula_proto::{ErrorCode, Problem};
 use tokio::time::Instant;
 
-use crate::{
-    api::{
-        Gateway, Refused,
-        context::Context,
-        principal::{Principal, unauthenticated},
-    },
-    session::{
-        addresses::Address,
-        bucket::{Empty, Quota},
-        store::FindError,
-    },
+use super::{
+    context::Context,
+    gateway::Gateway,
+    principal::{Principal, unauthenticated},
+    problem::Refused,
+};
+use crate::session::{
+    addresses::Address,
+    bucket::{Empty, Quota},
+    store::FindError,
 };
 
 /// What is left of the quota (draft-ietf-httpapi-ratelimit-headers).
@@ -29,36 +26,31 @@ const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
 /// The quota (same draft).
 const RATELIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
-/// Puts the [`Principal`] into the request, and takes the request out of its bucket.
-pub async fn identify(
-    State(gateway): State<Arc<Gateway>>,
-    context: Context,
-    mut request: Request,
-    next: Next,
-) -> Response {
-    let now = Instant::now();
-    let principal = match principal(&gateway, &request, now) {
-        Ok(principal) => principal,
+/// A handler that takes a principal is for those whom we know or an open realm, within their quota.
+impl FromRequestParts<Arc<Gateway>> for Principal {
+    type Rejection = Refused;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        gateway: &Arc<Gateway>,
+    ) -> Result<Self, Refused> {
+        let context = Context::of(parts);
+        let now = Instant::now();
+        let principal = principal(gateway, parts, now);
         // A guess at a token costs as much as a request without one.
-        Err(problem) => {
-            let (taken, limited) = take(&gateway, &Principal::Anonymous, &context, now);
-            return limited.answer(match taken {
-                Ok(()) => Refused(problem).into_response(),
-                Err(problem) => Refused(problem).into_response(),
-            });
+        let whose = principal.as_ref().unwrap_or(&Self::Anonymous);
+        if let Some(limited) = Limited::take(gateway, whose, &context, now) {
+            let refused = limited.refused();
+            context.limit(limited);
+            refused?;
         }
-    };
-    let (taken, limited) = take(&gateway, &principal, &context, now);
-    if let Err(problem) = taken {
-        return limited.answer(Refused(problem).into_response());
+        Ok(principal?)
     }
-    request.extensions_mut().insert(principal);
-    limited.answer(next.run(request).await)
 }
 
-fn principal(gateway: &Gateway, request: &Request, now: Instant) -> Result<Principal, Problem> {
-    let ticket = ticket(request.method(), request.uri());
-    let session = match (token(request.headers())?, ticket) {
+fn principal(gateway: &Gateway, parts: &Parts, now: Instant) -> Result<Principal, Problem> {
+    let ticket = ticket(&parts.method, &parts.uri);
+    let session = match (token(&parts.headers)?, ticket) {
         (None, None) => return Ok(Principal::Anonymous),
         (Some(_), Some(_)) => {
             let detail = "expected a token or a ticket, found both";
@@ -82,7 +74,7 @@ fn principal(gateway: &Gateway, request: &Request, now: Instant) -> Result<Princ
 
 /// The token of `Authorization: Bearer <token>` (RFC 6750 §2.1).
 fn token(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
-    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let mut values = headers.get_all(AUTHORIZATION).iter();
     let Some(value) = values.next() else {
         return Ok(None);
     };
@@ -109,57 +101,62 @@ fn ticket<'a>(method: &Method, uri: &'a Uri) -> Option<&'a str> {
         .find_map(|pair| pair.strip_prefix("ticket="))
 }
 
-/// What was taken out of a bucket, for the headers.
-struct Limited(Option<(Quota, &'static str, Result<u32, Empty>)>);
-
-fn take(
-    gateway: &Gateway,
-    principal: &Principal,
-    context: &Context,
-    now: Instant,
-) -> (Result<(), Problem>, Limited) {
-    let taken = match principal {
-        Principal::Session(session) => gateway
-            .session_quota
-            .map(|quota| (quota, "session", session.take(quota, now))),
-        Principal::Anonymous => gateway.address_quota.map(|quota| {
-            let address = Address::from(context.peer().ip());
-            (
-                quota,
-                "address",
-                gateway.addresses.take(address, quota, now),
-            )
-        }),
-    };
-    let result = match &taken {
-        Some((quota, whose, Err(empty))) => {
-            let detail = format!(
-                "expected at most {} requests a second of this {whose}; the next passes in {} ms",
-                quota.rate(),
-                empty.retry_after.as_millis() + 1,
-            );
-            Err(Problem::new(ErrorCode::RateLimited, detail))
-        }
-        _ => Ok(()),
-    };
-    (result, Limited(taken))
+/// What was taken out of a bucket.
+#[derive(Debug)]
+pub struct Limited {
+    quota: Quota,
+    whose: &'static str,
+    taken: Result<u32, Empty>,
 }
 
 impl Limited {
-    /// Tells the quota and what is left of it. A bucket fills within a second.
-    fn answer(&self, mut response: Response) -> Response {
-        let Some((quota, whose, taken)) = &self.0 else {
-            return response;
+    /// Takes one request out of the principal's bucket; none where there is no limit.
+    fn take(
+        gateway: &Gateway,
+        principal: &Principal,
+        context: &Context,
+        now: Instant,
+    ) -> Option<Self> {
+        match principal {
+            Principal::Session(session) => gateway.session_quota.map(|quota| Self {
+                quota,
+                whose: "session",
+                taken: session.take(quota, now),
+            }),
+            Principal::Anonymous => gateway.address_quota.map(|quota| {
+                let address = Address::from(context.peer().ip());
+                Self {
+                    quota,
+                    whose: "address",
+                    taken: gateway.addresses.take(address, quota, now),
+                }
+            }),
+        }
+    }
+
+    fn refused(&self) -> Result<(), Problem> {
+        let Err(empty) = self.taken else {
+            return Ok(());
         };
-        let left = taken.as_ref().copied().unwrap_or(0);
-        let policy = format!("\"{whose}\";q={};w=1", quota.rate());
+        let detail = format!(
+            "expected at most {} requests a second of this {}; the next passes in {} ms",
+            self.quota.rate(),
+            self.whose,
+            empty.retry_after.as_millis() + 1,
+        );
+        Err(Problem::new(ErrorCode::RateLimited, detail))
+    }
+
+    /// Tells the quota and what is left of it. A bucket fills within a second.
+    pub fn tell(&self, headers: &mut HeaderMap) {
+        let whose = self.whose;
+        let left = self.taken.as_ref().copied().unwrap_or(0);
+        let policy = format!("\"{whose}\";q={};w=1", self.quota.rate());
         let limit = format!("\"{whose}\";r={left};t=1");
-        let headers = response.headers_mut();
         for (name, value) in [(RATELIMIT_POLICY, policy), (RATELIMIT, limit)] {
             let value = HeaderValue::try_from(value).expect("digits and quotes are visible");
             headers.insert(name, value);
         }
-        response
     }
 }
 
@@ -172,7 +169,7 @@ mod tests {
         fn check(lines: &[&str], expected: Result<Option<&str>, ErrorCode>) {
             let mut headers = HeaderMap::new();
             for line in lines {
-                headers.append(header::AUTHORIZATION, line.parse().unwrap());
+                headers.append(AUTHORIZATION, line.parse().unwrap());
             }
             let found = token(&headers).map_err(|problem| problem.code);
             assert_eq!(found, expected, "{lines:?}");
