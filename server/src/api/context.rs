@@ -32,7 +32,7 @@ pub struct Context(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     id: HeaderValue,
-    trace: Trace,
+    trace: Option<Trace>,
     accept: Result<Accept, AcceptError>,
     content_type: Result<Option<MediaType>, MediaTypeError>,
     conn: Conn,
@@ -48,7 +48,7 @@ impl Context {
         let content_type = content_type.map(|value| MediaType::parse(text(value)));
         Self(Arc::new(Inner {
             id: request_id(headers.get(X_REQUEST_ID)),
-            trace: Trace::continued(headers.get(TRACEPARENT)),
+            trace: headers.get(TRACEPARENT).and_then(Trace::continued),
             accept: Accept::parse(headers.get_all(ACCEPT).iter().map(text)),
             content_type: content_type.transpose(),
             conn,
@@ -76,10 +76,10 @@ impl Context {
         self.0.id.clone()
     }
 
-    /// Where the request stands in a distributed trace.
+    /// Where the request stands in a distributed trace, if its client is in one.
     #[must_use]
-    pub fn trace(&self) -> &Trace {
-        &self.0.trace
+    pub fn trace(&self) -> Option<&Trace> {
+        self.0.trace.as_ref()
     }
 
     /// What the client accepts.
@@ -190,20 +190,14 @@ pub struct Trace {
 }
 
 impl Trace {
-    /// A new span in the caller's trace, or in a new one when there is none or it is malformed.
+    /// A new span in the caller's trace; none when the caller's is malformed, as if it had not come
+    /// (W3C Trace Context §4.3).
     #[must_use]
-    pub fn continued(parent: Option<&HeaderValue>) -> Self {
-        let parent = parent.and_then(|value| Self::parse(value.to_str().ok()?));
-        // Zero ids are invalid, and so unlikely that setting one bit costs nothing.
+    pub fn continued(parent: &HeaderValue) -> Option<Self> {
+        let parent = Self::parse(parent.to_str().ok()?)?;
+        // A zero id is invalid, and so unlikely that setting one bit costs nothing.
         let span = rand::random::<u64>() | 1;
-        match parent {
-            Some(parent) => Self { span, ..parent },
-            None => Self {
-                trace: rand::random::<u128>() | 1,
-                span,
-                flags: 0,
-            },
-        }
+        Some(Self { span, ..parent })
     }
 
     /// Reads `00-<32 hex>-<16 hex>-<2 hex>`; later versions may have more after it.
@@ -248,7 +242,7 @@ mod tests {
     fn a_trace_goes_on_under_a_new_span() {
         let parent =
             HeaderValue::from_static("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
-        let trace = Trace::continued(Some(&parent)).to_string();
+        let trace = Trace::continued(&parent).unwrap().to_string();
         assert!(
             trace.starts_with("00-0af7651916cd43dd8448eb211c80319c-"),
             "{trace}"
@@ -260,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_trace_starts_a_new_one() {
+    fn a_malformed_trace_counts_as_none() {
         for bad in [
             "",
             "00",

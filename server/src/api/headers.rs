@@ -1,7 +1,7 @@
 //! Application headers: what a publisher or caller says beside the payload.
 //!
 //! `Macula-Header-Room: kitchen` on the wire is the header `room` of the event or call. Names
-//! are in lower case, as HTTP/2 and HTTP/3 carry them.
+//! are in lower case, as HTTP/2 and HTTP/3 carry them. A `traceparent` travels on as a header too.
 
 use std::sync::Arc;
 
@@ -11,15 +11,25 @@ use macula_proto::{
     event::{MAX_HEADER_BYTES, MAX_HEADERS},
 };
 
+use super::context::{Context, TRACEPARENT};
+
 /// What the name of an application header begins with on the wire.
 pub const PREFIX: &str = "macula-header-";
 
-/// The application headers of a request.
+/// The application headers of a request, and where it stands in its trace.
 ///
 /// # Errors
 /// `invalid_request` beyond [`MAX_HEADERS`] or [`MAX_HEADER_BYTES`], or for a value that is not
 /// UTF-8.
-pub fn read(headers: &HeaderMap) -> Result<Headers, Problem> {
+pub fn read(headers: &HeaderMap, context: &Context) -> Result<Headers, Problem> {
+    let mut found = application(headers)?;
+    if let Some(trace) = context.trace() {
+        found.push((TRACEPARENT.as_str().into(), trace.to_string().into()));
+    }
+    Ok(found)
+}
+
+fn application(headers: &HeaderMap) -> Result<Headers, Problem> {
     let invalid = |detail: String| Problem::new(ErrorCode::InvalidRequest, detail);
     let mut found = Headers::new();
     let mut bytes = 0;
@@ -57,7 +67,7 @@ mod tests {
             let name = http::HeaderName::try_from(*name).unwrap();
             map.append(name, value.parse().unwrap());
         }
-        let found = read(&map).map_err(|problem| problem.detail);
+        let found = application(&map).map_err(|problem| problem.detail);
         let expected = expected.map_err(str::to_owned).map(|expected| {
             let owned = |&(name, value): &(&str, &str)| (Arc::from(name), Arc::from(value));
             expected.iter().map(owned).collect::<Headers>()

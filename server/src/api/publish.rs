@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use super::{
     answer::Answer,
     body,
-    context::{Context, TRACEPARENT},
+    context::Context,
     gateway::Gateway,
     headers,
     idempotency::{self, Fingerprint, Kept},
@@ -61,11 +61,7 @@ pub(super) async fn publish(
     principal.enter(&gateway, &realm)?;
     let answer = Answer::negotiate(&context)?;
     let key = idempotency::key(&principal, &headers)?;
-    let mut application = headers::read(&headers)?;
-    if headers.contains_key(TRACEPARENT) {
-        let trace = context.trace().to_string();
-        application.push((TRACEPARENT.as_str().into(), trace.into()));
-    }
+    let application = headers::read(&headers, &context)?;
     let payload = body::payload(&gateway, &context, &headers, body).await?;
     let publish = Publish {
         realm,

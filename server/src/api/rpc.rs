@@ -22,7 +22,7 @@ use tokio::time::Instant;
 
 use super::{
     body,
-    context::{Context, TRACEPARENT},
+    context::Context,
     gateway::Gateway,
     headers,
     idempotency::{self, Begin, Called, Fingerprint, Kept, Running},
@@ -96,11 +96,7 @@ pub(super) async fn call(
     let streamed = context.accept()?.accepts_event_stream();
     let timeout = query.timeout()?;
     let key = idempotency::key(&principal, &headers)?;
-    let mut application = headers::read(&headers)?;
-    application.push((
-        TRACEPARENT.as_str().into(),
-        context.trace().to_string().into(),
-    ));
+    let application = headers::read(&headers, &context)?;
     let argument = body::payload(&gateway, &context, &headers, body).await?;
     let call = Call {
         realm,
@@ -168,11 +164,6 @@ fn respond(gateway: &Gateway, context: &Context, called: Called) -> Response {
     if let Ok(served_by) = HeaderValue::try_from(&*called.served_by) {
         headers.insert(SERVED_BY, served_by);
     }
-    // Results have any media type, HTML included, and must never run as a page of this origin.
-    let policy = HeaderValue::from_static("sandbox; default-src 'none'");
-    headers.insert(header::CONTENT_SECURITY_POLICY, policy);
-    let nosniff = HeaderValue::from_static("nosniff");
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
     response
 }
 
@@ -205,9 +196,15 @@ fn result(
             "the result's media type is not visible text",
         )
     })?;
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, media_type);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, media_type);
+    if chosen.encoding().is_none() {
+        // It may be HTML, and must never run as a page of this origin.
+        let policy = HeaderValue::from_static("sandbox; default-src 'none'");
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+        let nosniff = HeaderValue::from_static("nosniff");
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
+    }
     Ok(response)
 }
 

@@ -54,7 +54,9 @@ impl Observed {
         } = self;
         let headers = response.headers_mut();
         headers.insert(X_REQUEST_ID, context.id_header());
-        headers.insert(TRACEPARENT, context.trace().header());
+        if let Some(trace) = context.trace() {
+            headers.insert(TRACEPARENT, trace.header());
+        }
         if let Some(limited) = context.limited() {
             limited.tell(headers);
         }
@@ -64,7 +66,7 @@ impl Observed {
         tracing::debug!(
             %method, route, status, took_us = took.as_micros(),
             protocol = context.protocol().label(), peer = %context.peer(), id = context.id(),
-            trace = %context.trace(), "request"
+            trace = context.trace().map(tracing::field::display), "request"
         );
     }
 }

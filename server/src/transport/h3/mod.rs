@@ -10,7 +10,7 @@ mod date;
 mod exchange;
 mod streams;
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, pin::pin, time::Duration};
 
 use bytes::Bytes;
 use tokio_util::task::TaskTracker;
@@ -52,7 +52,8 @@ async fn accept(
         builder.build(connection).await?;
     let activity = Activity::default();
     let mut drain = shared.drain.clone();
-    let idle = Duration::from_secs(settings.idle_seconds);
+    let mut drained = pin!(drain.started());
+    let mut idle = pin!(activity.idle(Duration::from_secs(settings.idle_seconds)));
     let mut going = false;
     loop {
         // Nothing new is taken any more, and nothing is in flight.
@@ -61,14 +62,14 @@ async fn accept(
         }
         let resolver = tokio::select! {
             accepted = connection.accept() => accepted?,
-            () = drain.started(), if !going => {
+            () = drained.as_mut(), if !going => {
                 // The next request's place is the first that is refused.
                 connection.shutdown(1).await?;
                 requests.close();
                 going = true;
                 continue;
             }
-            () = activity.idle(idle), if !going => return Ok(()),
+            () = idle.as_mut(), if !going => return Ok(()),
             () = requests.wait(), if going => return Ok(()),
         };
         let Some(resolver) = resolver else {

@@ -46,10 +46,7 @@ const BODY: Bytes = Bytes::from_static(br#"{"sensor":"kitchen-1","celsius":21.5,
 /// The fields of Macula's answer, with values of the same length.
 const HEAD: &str = "content-type: application/json
 macula-served-by: vm
-content-security-policy: sandbox; default-src 'none'
-x-content-type-options: nosniff
 x-request-id: 3b1f5a5e36a1c0de
-traceparent: 00-11f6b1b7a5bd2fd8e6ab4a2f0c6f7a93-6e1c50d2a0b4f213-00
 content-length: 51
 date: Mon, 23 Nov 2026 12:00:00 GMT
 ";
