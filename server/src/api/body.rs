@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use axum::body::Body;
+use axum::{body::Body, extract::Request};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, header};
 use http_body_util::BodyExt;
@@ -21,11 +21,10 @@ use super::{context::Context, gateway::Gateway};
 pub async fn payload(
     gateway: &Gateway,
     context: &Context,
-    headers: &HeaderMap,
-    body: Body,
+    request: Request,
 ) -> Result<Payload, Problem> {
     let declared = context.content_type()?.cloned();
-    let bytes = read(gateway, headers, body).await?;
+    let bytes = read(gateway, request).await?;
     let content_type = match declared {
         Some(declared) => declared,
         None if bytes.is_empty() => {
@@ -55,8 +54,7 @@ pub async fn payload(
 pub async fn structured(
     gateway: &Gateway,
     context: &Context,
-    headers: &HeaderMap,
-    body: Body,
+    request: Request,
 ) -> Result<Option<(Bytes, Encoding)>, Problem> {
     let declared = context.content_type()?;
     let encoding = declared.map(|declared| {
@@ -67,7 +65,7 @@ pub async fn structured(
         })
     });
     let encoding = encoding.transpose()?.unwrap_or(Encoding::Json);
-    let bytes = read(gateway, headers, body).await?;
+    let bytes = read(gateway, request).await?;
     Ok((!bytes.is_empty()).then_some((bytes, encoding)))
 }
 
@@ -85,7 +83,9 @@ pub fn limits(gateway: &Gateway) -> Limits {
 /// `payload_too_large` beyond `max_body_bytes`; `overloaded` when all bodies together have no room;
 /// `invalid_request` when the body does not come in time or breaks off; `unsupported_media_type`
 /// when it is compressed.
-pub async fn read(gateway: &Gateway, headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
+pub async fn read(gateway: &Gateway, request: Request) -> Result<Bytes, Problem> {
+    let (head, body) = request.into_parts();
+    let headers = &head.headers;
     refuse_compressed(headers)?;
     let mut room = Room::new(gateway);
     if let Some(length) = declared_length(headers) {
@@ -153,6 +153,9 @@ impl<'a> Room<'a> {
             .as_ref()
             .map_or(0, OwnedSemaphorePermit::num_permits);
         let more = bytes.saturating_sub(held);
+        if more == 0 {
+            return Ok(());
+        }
         let room = Arc::clone(&self.gateway.body_room);
         let more = room.try_acquire_many_owned(u32::try_from(more).unwrap_or(u32::MAX));
         let more = more.map_err(|_| {

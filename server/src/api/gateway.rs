@@ -9,7 +9,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{idempotency::Idempotency, settings::Settings};
+use super::{idempotency::Idempotency, principal::ANONYMOUS, settings::Settings};
 use crate::{
     drain,
     metrics::{Live, Metrics},
@@ -26,6 +26,8 @@ pub struct Gateway {
     pub mesh: Mesh,
     /// The bounds.
     pub settings: Settings,
+    /// The subject of those without a session.
+    pub anonymous: Arc<str>,
     /// Who has a session.
     pub sessions: Arc<Sessions>,
     /// One-use tickets.
@@ -60,6 +62,7 @@ impl Gateway {
         let sessions = Sessions::new(settings.sessions.clone(), stopping.clone());
         let gateway = Arc::new(Self {
             mesh,
+            anonymous: ANONYMOUS.into(),
             sessions: Arc::new(sessions),
             tickets: Tickets::default(),
             addresses: Addresses::new(Instant::now()),

@@ -22,10 +22,10 @@ pub enum Principal {
 impl Principal {
     /// Who it is, as publishers and callers are named.
     #[must_use]
-    pub fn subject(&self) -> Arc<str> {
+    pub fn subject(&self, gateway: &Gateway) -> Arc<str> {
         match self {
             Self::Session(session) => Arc::clone(&session.subject),
-            Self::Anonymous => ANONYMOUS.into(),
+            Self::Anonymous => Arc::clone(&gateway.anonymous),
         }
     }
 

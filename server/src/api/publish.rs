@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
-use axum::{body::Body, extract::State, response::Response};
-use http::{HeaderMap, StatusCode};
+use axum::{
+    extract::{Request, State},
+    response::Response,
+};
+use http::StatusCode;
 use macula_mesh::Publish;
 use macula_proto::{EventId, Realm, Topic};
 use serde::Serialize;
@@ -55,18 +58,17 @@ pub(super) async fn publish(
     context: Context,
     principal: Principal,
     Names(realm, topic): Names<Realm, Topic>,
-    headers: HeaderMap,
-    body: Body,
+    request: Request,
 ) -> Result<Response, Refused> {
     principal.enter(&gateway, &realm)?;
     let answer = Answer::negotiate(&context)?;
-    let key = idempotency::key(&principal, &headers)?;
-    let application = headers::read(&headers, &context)?;
-    let payload = body::payload(&gateway, &context, &headers, body).await?;
+    let key = idempotency::key(&principal, request.headers())?;
+    let application = headers::read(request.headers(), &context)?;
+    let payload = body::payload(&gateway, &context, request).await?;
     let publish = Publish {
         realm,
         topic,
-        publisher: principal.subject(),
+        publisher: principal.subject(&gateway),
         content_type: payload.content_type,
         headers: application,
         payload: payload.bytes,

@@ -9,12 +9,12 @@ use std::{
 
 use axum::{
     body::Body,
-    extract::State,
+    extract::{Request, State},
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
 use futures_util::Stream;
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderName, HeaderValue, header};
 use macula_mesh::{Answer, Call, Reply};
 use macula_proto::{ErrorCode, Problem, Procedure, Realm, envelope::json_payload, transcode};
 use serde::Deserialize;
@@ -82,26 +82,24 @@ impl Query {
         headers(("macula-served-by" = String, description = "Who answered: a session, an app or a node.")),
     )),
 )]
-#[allow(clippy::too_many_arguments, reason = "each is one part of the request")]
 pub(super) async fn call(
     State(gateway): State<Arc<Gateway>>,
     context: Context,
     principal: Principal,
     Names(realm, procedure): Names<Realm, Procedure>,
     Params(query): Params<Query>,
-    headers: HeaderMap,
-    body: Body,
+    request: Request,
 ) -> Result<Response, Refused> {
     principal.enter(&gateway, &realm)?;
     let streamed = context.accept()?.accepts_event_stream();
     let timeout = query.timeout()?;
-    let key = idempotency::key(&principal, &headers)?;
-    let application = headers::read(&headers, &context)?;
-    let argument = body::payload(&gateway, &context, &headers, body).await?;
+    let key = idempotency::key(&principal, request.headers())?;
+    let application = headers::read(request.headers(), &context)?;
+    let argument = body::payload(&gateway, &context, request).await?;
     let call = Call {
         realm,
         procedure,
-        caller: principal.subject(),
+        caller: principal.subject(&gateway),
         argument,
         headers: application,
         deadline: Instant::now() + timeout,
@@ -190,12 +188,13 @@ fn result(
         _ => payload.bytes,
     };
     let mut response = Body::from(bytes).into_response();
-    let media_type = HeaderValue::try_from(chosen.as_str()).map_err(|_| {
-        Problem::new(
-            ErrorCode::Internal,
-            "the result's media type is not visible text",
-        )
-    })?;
+    let media_type = match chosen.encoding() {
+        Some(encoding) => HeaderValue::from_static(encoding.media_type()),
+        None => HeaderValue::try_from(chosen.as_str()).map_err(|_| {
+            let detail = "the result's media type is not visible text";
+            Problem::new(ErrorCode::Internal, detail)
+        })?,
+    };
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, media_type);
     if chosen.encoding().is_none() {

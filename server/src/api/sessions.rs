@@ -6,8 +6,7 @@ use std::{
 };
 
 use axum::{
-    body::Body,
-    extract::State,
+    extract::{Request, State},
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, StatusCode, Uri, header};
@@ -138,12 +137,11 @@ pub(super) async fn open(
     State(gateway): State<Arc<Gateway>>,
     context: Context,
     _: Principal,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Body,
+    request: Request,
 ) -> Result<Response, Refused> {
     let answer = Answer::negotiate(&context)?;
-    let opening = match body::structured(&gateway, &context, &headers, body).await? {
+    let (uri, headers) = (request.uri().clone(), request.headers().clone());
+    let opening = match body::structured(&gateway, &context, request).await? {
         Some((bytes, encoding)) => {
             let opening: Option<Opening> = decode(&bytes, encoding, &body::limits(&gateway))?;
             opening.unwrap_or_default()

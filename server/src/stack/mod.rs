@@ -43,7 +43,7 @@ use crate::{
 pub struct Stack {
     inner: Inner,
     /// There if pages of other origins may use the API.
-    cors: Option<CorsLayer>,
+    cors: Option<Arc<CorsLayer>>,
 }
 
 impl Stack {
@@ -51,7 +51,7 @@ impl Stack {
     #[must_use]
     pub fn new(router: Router, gateway: Arc<Gateway>) -> Self {
         Self {
-            cors: cors::layer(&gateway.settings.cors_origins),
+            cors: cors::layer(&gateway.settings.cors_origins).map(Arc::new),
             inner: Inner { router, gateway },
         }
     }

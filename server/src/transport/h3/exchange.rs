@@ -1,6 +1,6 @@
 //! One request and its response.
 
-use std::{net::SocketAddr, pin::pin, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use super::{
     body::RequestBody,
     date,
-    streams::{Accepted, Bidi, Connection, Send},
+    streams::{Accepted, Bidi, Connection, Recv, Send},
 };
 use crate::{
     conn::{Conn, Protocol},
@@ -30,60 +30,75 @@ pub(super) struct Exchange {
     pub(super) peer: SocketAddr,
     pub(super) stream: Accepted,
     /// Keeps the connection from being idle.
-    pub(super) active: Active,
+    pub(super) _active: Active,
     pub(super) header_time: Duration,
 }
 
 /// The peer does not read the response any more.
 struct Gone;
 
+type Resolved = (Request<()>, RequestStream<Bidi, Bytes>);
+
+/// Reads the request's head. A head that is malformed, too large or too late ends its stream and
+/// no other; h3 has told the peer why.
+async fn resolve(resolver: RequestResolver<Connection, Bytes>, time: Duration) -> Option<Resolved> {
+    timeout(time, resolver.resolve_request()).await.ok()?.ok()
+}
+
 impl Exchange {
     /// Reads the request's head, has it answered and writes the response.
+    ///
+    /// Each step is on the heap while it lasts: the task itself stays small, and most tasks that
+    /// last are streams in their third step.
     pub(super) async fn run(self, resolver: RequestResolver<Connection, Bytes>) {
-        // A head that is malformed, too large or too late ends its stream and no other; h3 has
-        // told the peer why.
-        let resolved = timeout(self.header_time, resolver.resolve_request()).await;
-        let Ok(Ok((request, stream))) = resolved else {
+        let Some((request, stream)) = Box::pin(resolve(resolver, self.header_time)).await else {
             return;
         };
-        if let Err(error) = self.answer(request, stream).await {
-            tracing::debug!(%error, "a response was not written to its end");
-        }
-    }
-
-    async fn answer(
-        self,
-        request: Request<()>,
-        stream: RequestStream<Bidi, Bytes>,
-    ) -> Result<(), StreamError> {
         let (mut send, recv) = stream.split();
-        if expects_continue(&request) {
-            let mut go_on = Response::new(());
-            *go_on.status_mut() = StatusCode::CONTINUE;
-            send.send_response(go_on).await?;
-        }
-        let (head, ()) = request.into_parts();
-        let body = Body::new(RequestBody::new(recv, &head.headers));
-        let request = Request::from_parts(head, body);
+        let Accepted {
+            early_data,
+            mut gone,
+        } = self.stream;
         let conn = Conn {
             protocol: Protocol::Http3,
             peer: self.peer,
-            early_data: self.stream.early_data,
+            early_data,
         };
-        let answered = self.stack.answer(conn, request);
-        let mut gone = self.stream.gone;
-        let Ok(response) = unless_gone(&mut gone, answered).await else {
-            send.stop_stream(Code::H3_REQUEST_CANCELLED);
-            return Ok(());
+        let answer = Box::pin(answer(&self.stack, conn, request, &mut send, recv));
+        let result = match unless_gone(&mut gone, answer).await {
+            Ok(Ok(response)) => write(&mut send, response, &mut gone).await,
+            Ok(Err(error)) => Err(error),
+            Err(Gone) => {
+                send.stop_stream(Code::H3_REQUEST_CANCELLED);
+                Ok(())
+            }
         };
-        let written = write(send, response, &mut gone).await;
-        drop(self.active);
-        written
+        if let Err(error) = result {
+            tracing::debug!(%error, "a response was not written to its end");
+        }
     }
 }
 
+/// Has the request answered.
+async fn answer(
+    stack: &Stack,
+    conn: Conn,
+    request: Request<()>,
+    send: &mut RequestStream<Send, Bytes>,
+    recv: RequestStream<Recv, Bytes>,
+) -> Result<Response<Body>, StreamError> {
+    if expects_continue(&request) {
+        let mut go_on = Response::new(());
+        *go_on.status_mut() = StatusCode::CONTINUE;
+        send.send_response(go_on).await?;
+    }
+    let body = Body::new(RequestBody::new(recv, request.headers()));
+    Ok(stack.answer(conn, request.map(|()| body)).await)
+}
+
+/// Writes the response, to its end or until the peer does not read it any more.
 async fn write(
-    mut send: RequestStream<Send, Bytes>,
+    send: &mut RequestStream<Send, Bytes>,
     response: Response<Body>,
     gone: &mut BoxFuture<'static, ()>,
 ) -> Result<(), StreamError> {
@@ -119,9 +134,9 @@ async fn write(
 
 async fn unless_gone<T>(
     gone: &mut BoxFuture<'static, ()>,
-    work: impl Future<Output = T>,
+    work: impl Future<Output = T> + Unpin,
 ) -> Result<T, Gone> {
-    match select(pin!(work), gone).await {
+    match select(work, gone).await {
         Either::Left((done, _)) => Ok(done),
         Either::Right(_) => Err(Gone),
     }

@@ -82,7 +82,7 @@ async fn accept(
             stack: shared.stack.clone(),
             peer,
             stream,
-            active: activity.begin(),
+            _active: activity.begin(),
             header_time: Duration::from_secs(settings.header_seconds),
         };
         requests.spawn(exchange.run(resolver));
