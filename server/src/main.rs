@@ -16,7 +16,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> anyhow::Result<ExitCode> {
     let Command::Up(flags) = Cli::parse().command;
-    let config = Config::load(&flags, std::env::vars())?;
+    let config = Config::load(&flags, std::env::vars_os())?;
     logging::start(&config.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

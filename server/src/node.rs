@@ -31,6 +31,7 @@ pub async fn up(config: Config) -> anyhow::Result<ExitCode> {
     let data_dir = config.data_dir()?;
     let _lock = lock(&data_dir)?;
     raise_open_files();
+    let mut signals = Signals::listen()?;
     let keeper = Keeper::start(&config.tls, &data_dir.join("tls"))?;
     let bound = Bound::bind(&config.addresses()?)?;
     let identity = Identity {
@@ -52,7 +53,6 @@ pub async fn up(config: Config) -> anyhow::Result<ExitCode> {
             tracing::error!("the new certificate is not announced: {error:#}");
         }
     });
-    let mut signals = Signals::listen()?;
     let ended = tokio::select! {
         result = serving => result.map(|()| ExitCode::SUCCESS),
         number = signals.second(&trigger) => Ok(ExitCode::from(SIGNALLED + number)),

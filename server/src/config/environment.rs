@@ -1,6 +1,8 @@
 //! Settings from the environment: `MACULA_TRANSPORT__IDLE_SECONDS=30` is `transport.idle_seconds`.
 
-use anyhow::{Context, bail};
+use std::ffi::OsString;
+
+use anyhow::{Context, anyhow, bail};
 use toml::{Table, Value};
 
 use super::Config;
@@ -11,12 +13,18 @@ const PREFIX: &str = "MACULA_";
 /// an error names its variable.
 pub(super) fn apply(
     config: Config,
-    environment: impl IntoIterator<Item = (String, String)>,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> anyhow::Result<Config> {
-    let mut variables: Vec<_> = environment
-        .into_iter()
-        .filter(|(name, _)| name.starts_with(PREFIX))
-        .collect();
+    let mut variables = Vec::new();
+    for (name, value) in environment {
+        // Other programs' variables may be anything.
+        let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX)) else {
+            continue;
+        };
+        let value = value.into_string();
+        let value = value.map_err(|_| anyhow!("expected UTF-8 in {name}"))?;
+        variables.push((name.to_owned(), value));
+    }
     variables.sort();
     variables
         .into_iter()

@@ -6,6 +6,7 @@
 mod environment;
 
 use std::{
+    ffi::OsString,
     fs,
     net::{SocketAddr, ToSocketAddrs},
     path::{Path, PathBuf},
@@ -50,7 +51,7 @@ impl Config {
     /// Something is malformed, unknown or does not go together; the error names it and its place.
     pub fn load(
         flags: &Up,
-        environment: impl IntoIterator<Item = (String, String)>,
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> anyhow::Result<Self> {
         let mut config = match &flags.config {
             Some(path) => Self::read(path)?,
@@ -171,7 +172,7 @@ mod tests {
             config: Some(path),
             ..Up::default()
         };
-        let owned = |&(name, value): &(&str, &str)| (name.to_owned(), value.to_owned());
+        let owned = |&(name, value): &(&str, &str)| (name.into(), value.into());
         Config::load(&flags, environment.iter().map(owned))
     }
 

@@ -6,19 +6,20 @@
 
 use std::{
     fs::{self, OpenOptions},
-    io::Write,
+    io::{ErrorKind, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
 
 use anyhow::Context;
+use aws_lc_rs::digest::{SHA256, digest};
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, PKCS_ECDSA_P256_SHA256,
 };
 
-use super::identity::Identity;
+use super::identity::{Identity, hex};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long the authority is valid.
@@ -27,6 +28,8 @@ const AUTHORITY_LIFETIME: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60
 const LEAF_LIFETIME: Duration = Duration::from_secs(13 * 24 * 60 * 60);
 /// How far clocks may differ between us and our clients.
 const CLOCK_SKEW: Duration = Duration::from_secs(60 * 60);
+/// How much of a digest tells the authorities that one machine trusts apart.
+const NAME_BYTES: usize = 4;
 /// What every leaf is for.
 const LOCAL_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
@@ -50,14 +53,21 @@ impl Authority {
         let key = match fs::read_to_string(&path) {
             Ok(pem) => KeyPair::from_pem(&pem)
                 .with_context(|| format!("expected a key in {}", path.display()))?,
-            Err(_) => {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
                 let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
-                let certificate = params(SystemTime::now())?.self_signed(&key)?;
                 write_secret(&path, &key.serialize_pem())?;
-                write(&directory.join("ca.pem"), &certificate.pem())?;
                 key
             }
+            // Another key would be another authority, which no client trusts.
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot read {}", path.display()));
+            }
         };
+        let certificate = directory.join("ca.pem");
+        if !certificate.exists() {
+            let signed = params(&key, SystemTime::now())?.self_signed(&key)?;
+            write(&certificate, &signed.pem())?;
+        }
         let mut all = LOCAL_NAMES.map(str::to_owned).to_vec();
         all.extend(
             names
@@ -113,7 +123,7 @@ impl Authority {
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         params.use_authority_key_identifier_extension = true;
-        let issuer = Issuer::new(self::params(now)?, &self.key);
+        let issuer = Issuer::new(self::params(&self.key, now)?, &self.key);
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
         let leaf = params.signed_by(&key, &issuer)?;
         let (chain, key) = (leaf.pem(), key.serialize_pem());
@@ -135,11 +145,15 @@ pub fn renew_at(not_before: SystemTime, not_after: SystemTime) -> SystemTime {
     not_after - lifetime / 3
 }
 
-fn params(now: SystemTime) -> anyhow::Result<CertificateParams> {
+/// What the authority says of itself. It bears a digest of its key, so that a machine that trusts
+/// several of them tells them apart.
+fn params(key: &KeyPair, now: SystemTime) -> anyhow::Result<CertificateParams> {
     let mut params = CertificateParams::new(Vec::new())?;
-    params
-        .distinguished_name
-        .push(DnType::CommonName, "Macula local authority");
+    let digest = hex(&digest(&SHA256, key.public_key_raw()).as_ref()[..NAME_BYTES]);
+    params.distinguished_name.push(
+        DnType::CommonName,
+        format!("Macula local authority {digest}"),
+    );
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     params.not_before = (now - DAY).into();
@@ -220,6 +234,24 @@ mod tests {
             let authority = Authority::open(directory.path(), &[]).unwrap();
             fs::read(authority.certificate()).unwrap()
         };
-        assert_eq!(read(), read());
+        let first = read();
+        assert_eq!(read(), first);
+        let authority = Authority::open(directory.path(), &[]).unwrap();
+        fs::remove_file(authority.certificate()).unwrap();
+        // The same key and the same name: what was signed before is still signed by it.
+        let (_, first) = x509_parser::pem::parse_x509_pem(&first).unwrap();
+        let again = read();
+        let (_, again) = x509_parser::pem::parse_x509_pem(&again).unwrap();
+        let (first, again) = (first.parse_x509().unwrap(), again.parse_x509().unwrap());
+        assert_eq!(again.public_key(), first.public_key());
+        assert_eq!(again.subject(), first.subject());
+    }
+
+    #[test]
+    fn a_key_that_cannot_be_read_is_not_replaced() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::create_dir(directory.path().join("ca.key")).unwrap();
+        let error = Authority::open(directory.path(), &[]).unwrap_err();
+        assert!(error.to_string().starts_with("cannot read"), "{error}");
     }
 }

@@ -49,13 +49,13 @@ impl Identity {
     /// The SHA-256 of the leaf's DER, in hexadecimal: what `serverCertificateHashes` wants.
     #[must_use]
     pub fn sha256(&self) -> String {
-        let digest = digest(&SHA256, &self.certified.cert[0]);
-        digest
-            .as_ref()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        hex(digest(&SHA256, &self.certified.cert[0]).as_ref())
     }
+}
+
+/// Bytes in hexadecimal.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn validity(leaf: &CertificateDer<'_>) -> anyhow::Result<(SystemTime, SystemTime)> {
