@@ -39,18 +39,27 @@ impl Activity {
         Active(Arc::clone(&self.0))
     }
 
+    /// How many requests have begun.
+    pub(super) fn begun(&self) -> usize {
+        self.0.begun.load(Ordering::Relaxed)
+    }
+
+    /// Whether a request is handled or answered.
+    pub(super) fn active(&self) -> bool {
+        self.begun() != self.0.ended.load(Ordering::Relaxed)
+    }
+
     /// Returns when nothing has been asked for so long, or for up to twice as long: it looks
     /// from time to time, so that a request costs two additions.
     pub(super) async fn idle(&self, time: Duration) {
         let mut seen = None;
         loop {
             sleep(time).await;
-            let begun = self.0.begun.load(Ordering::Relaxed);
-            let active = begun != self.0.ended.load(Ordering::Relaxed);
-            if !active && seen == Some(begun) {
+            let at_rest = (!self.active()).then(|| self.begun());
+            if at_rest.is_some() && at_rest == seen {
                 return;
             }
-            seen = (!active).then_some(begun);
+            seen = at_rest;
         }
     }
 }

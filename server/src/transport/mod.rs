@@ -5,7 +5,8 @@
 //! - [`limits`]: how many connections, in all and of one address.
 //! - [`tcp`]: TLS with HTTP/1.1 and HTTP/2, by hyper.
 //! - [`quic`]: QUIC connections, by quinn; [`h3`]: HTTP/3 on one of them.
-//! - [`activity`]: ends connections on which nothing is asked any more.
+//! - [`activity`]: ends connections on which nothing is asked any more; [`heads`]: those on which a
+//!   head does not come; [`linger`]: closes them so that the last answer arrives.
 //!
 //! A transport gives each request to the stack, with its [`Conn`](crate::conn::Conn), and knows nothing
 //! of what is asked.
@@ -13,21 +14,23 @@
 mod activity;
 pub mod bind;
 mod h3;
+mod heads;
 mod limits;
+mod linger;
 mod quic;
 pub mod settings;
 mod tcp;
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::time::timeout;
+use tokio::{net::TcpListener, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use self::{bind::Bound, settings::Settings};
 use crate::{drain, metrics::Metrics, stack::Stack, tls};
 use limits::Limits;
 
-/// How long connections may take to say goodbye after the drain time is over.
+/// How long connections may take to say goodbye when nothing is in flight any more.
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// What every connection shares.
@@ -68,8 +71,9 @@ pub async fn serve(
     let mut endpoints = Vec::new();
     for pair in bound.pairs {
         let port = pair.address.port();
-        tokio::spawn(tcp::accept(pair.tcp, tls.tcp.clone(), port, shared.clone()));
+        let listener = TcpListener::from_std(pair.tcp)?;
         let endpoint = quic::endpoint(pair.udp, tls.quic.clone(), &shared.settings)?;
+        tokio::spawn(tcp::accept(listener, tls.tcp.clone(), port, shared.clone()));
         tokio::spawn(quic::accept(endpoint.clone(), shared.clone()));
         endpoints.push(endpoint);
     }

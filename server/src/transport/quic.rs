@@ -7,6 +7,7 @@ use quinn::{
     VarInt, crypto::rustls::QuicServerConfig,
 };
 use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
 
 use super::{Shared, h3, limits::Place, settings::Settings};
 use crate::{
@@ -17,10 +18,16 @@ use crate::{
 /// `H3_NO_ERROR` (RFC 9114 §8.1).
 pub(super) const NO_ERROR: VarInt = VarInt::from_u32(0x100);
 /// `H3_EXCESSIVE_LOAD` (RFC 9114 §8.1).
-const EXCESSIVE_LOAD: VarInt = VarInt::from_u32(0x107);
-/// Connections above which a peer has to prove its address first (RFC 9000 §8.1.2), so that forged
-/// addresses cost nothing.
-const RETRY_ABOVE: usize = 1024;
+pub(super) const EXCESSIVE_LOAD: VarInt = VarInt::from_u32(0x107);
+/// Handshakes under way above which a peer has to prove its address first (RFC 9000 §8.1.2), so that
+/// forged addresses cost nothing.
+const RETRY_ABOVE: usize = 256;
+/// Connections that may wait to be accepted here; later ones are refused.
+const MAX_INCOMING: usize = 4_096;
+/// What one of them may send meanwhile: its hello and some early data.
+const INCOMING_BYTES: u64 = 64 << 10;
+/// What all of them may send meanwhile.
+const ALL_INCOMING_BYTES: u64 = 16 << 20;
 /// How often the server asks whether the peer is there.
 const PING: Duration = Duration::from_secs(15);
 /// After how long without any packet the peer is gone: three pings.
@@ -53,52 +60,58 @@ pub(super) fn endpoint(
         .datagram_receive_buffer_size(None);
     let crypto = QuicServerConfig::try_from(tls)?;
     let mut server = ServerConfig::with_crypto(Arc::new(crypto));
-    server.transport_config(Arc::new(transport));
+    server
+        .transport_config(Arc::new(transport))
+        .max_incoming(MAX_INCOMING)
+        .incoming_buffer_size(INCOMING_BYTES)
+        .incoming_buffer_size_total(ALL_INCOMING_BYTES);
     let config = EndpointConfig::default();
     let runtime = Arc::new(TokioRuntime);
     Ok(Endpoint::new(config, Some(server), socket, runtime)?)
 }
 
-/// Accepts connections until the drain starts; later ones are refused.
+/// Accepts connections until the endpoint is closed. Once the drain has started they are refused,
+/// which tells the peer more than silence would.
 pub(super) async fn accept(endpoint: Endpoint, shared: Shared) {
-    let mut drain = shared.drain.clone();
-    loop {
-        let incoming = tokio::select! {
-            () = drain.started() => break,
-            incoming = endpoint.accept() => incoming,
-        };
-        let Some(incoming) = incoming else { return };
-        if endpoint.open_connections() > RETRY_ABOVE && incoming.may_retry() {
+    let handshakes = TaskTracker::new();
+    while let Some(incoming) = endpoint.accept().await {
+        if shared.drain.draining() {
+            incoming.refuse();
+            continue;
+        }
+        if handshakes.len() > RETRY_ABOVE && incoming.may_retry() {
             // It fails only for an address that is proved already.
             let _ = incoming.retry();
             continue;
         }
         match shared.limits.admit(incoming.remote_address().ip()) {
-            Ok(place) => drop(
-                shared
-                    .connections
-                    .spawn(run(incoming, place, shared.clone())),
-            ),
+            Ok(place) => {
+                let serving = run(incoming, place, handshakes.clone(), shared.clone());
+                shared.connections.spawn(serving);
+            }
             Err(refusal) => {
                 shared.metrics.connection_refused(Protocol::Http3, refusal);
                 incoming.refuse();
             }
         }
     }
-    endpoint.set_server_config(None);
+    if !shared.drain.draining() {
+        tracing::error!("a UDP socket failed: nobody is served over QUIC on it any more");
+    }
 }
 
-async fn run(incoming: Incoming, place: Place, shared: Shared) {
+async fn run(incoming: Incoming, place: Place, handshakes: TaskTracker, shared: Shared) {
     let peer = incoming.remote_address();
-    if let Some((connection, _open)) = establish(incoming, &shared).await {
+    if let Some((connection, _open)) = establish(incoming, &handshakes, &shared) {
         h3::serve(connection, peer, &shared).await;
     }
     drop(place);
 }
 
 /// Establishes a connection. Requests in early data are served before the handshake has ended.
-async fn establish(
+fn establish(
     incoming: Incoming,
+    handshakes: &TaskTracker,
     shared: &Shared,
 ) -> Option<(quinn::Connection, ConnectionGuard)> {
     let refused = || {
@@ -115,7 +128,7 @@ async fn establish(
     };
     let time = Duration::from_secs(shared.settings.handshake_seconds);
     let (metrics, handshaking) = (shared.metrics.clone(), connection.clone());
-    shared.connections.spawn(async move {
+    handshakes.spawn(async move {
         if timeout(time, established).await.is_err() {
             metrics.connection_refused(Protocol::Http3, Refusal::Handshake);
             handshaking.close(EXCESSIVE_LOAD, b"the handshake took too long");

@@ -1,31 +1,28 @@
 //! TLS over TCP, with HTTP/1.1 and HTTP/2.
 
-use std::{
-    convert::Infallible,
-    io,
-    net::{SocketAddr, TcpListener},
-    pin::pin,
-    sync::Arc,
-    time::Duration,
-};
+use std::{convert::Infallible, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use axum::body::Body;
 use http::{HeaderValue, Request, Response, Version, header::ALT_SVC};
-use hyper::{body::Incoming, service::service_fn};
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::conn::auto,
+use hyper::{
+    body::Incoming,
+    server::conn::{http1, http2},
+    service::{Service, service_fn},
 };
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use socket2::{SockRef, TcpKeepalive};
 use tokio::{
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
     time::{sleep, timeout},
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 use super::{
-    Shared,
+    FAREWELL, Shared,
     activity::{ActiveBody, Activity},
+    heads::Heads,
     limits::Place,
+    linger::Lingering,
 };
 use crate::{
     conn::{Conn, Protocol},
@@ -37,10 +34,13 @@ use crate::{
 const BACK_OFF: Duration = Duration::from_millis(100);
 /// How often HTTP/2 asks whether the peer is there, and how long it waits for the answer.
 const PING: Duration = Duration::from_secs(20);
+/// How the kernel asks whether the peer is there while nothing is sent: HTTP/1.1 has no pings, and a
+/// reader of events may be silent for ever.
+const KEEP_ALIVE: TcpKeepalive = TcpKeepalive::new()
+    .with_time(Duration::from_secs(60))
+    .with_interval(Duration::from_secs(15));
 /// What HTTP/1.1 may hold of a request or response that is not passed on. The head has to fit.
 const HTTP1_BUFFER_BYTES: usize = 32 << 10;
-/// The most header fields of an HTTP/1.1 request.
-const HTTP1_MAX_HEADERS: usize = 100;
 /// What one HTTP/2 request may send before it is read.
 const HTTP2_STREAM_WINDOW_BYTES: u32 = 256 << 10;
 /// What all requests of an HTTP/2 connection may send before they are read.
@@ -54,19 +54,20 @@ pub(super) async fn accept(
     tls: Arc<rustls::ServerConfig>,
     port: u16,
     shared: Shared,
-) -> io::Result<()> {
-    let listener = tokio::net::TcpListener::from_std(listener)?;
+) {
     let acceptor = TlsAcceptor::from(tls);
     let alt_svc = HeaderValue::try_from(format!("h3=\":{port}\"; ma=86400"));
     let alt_svc = alt_svc.expect("digits are visible");
     let mut drain = shared.drain.clone();
     loop {
         let accepted = tokio::select! {
-            () = drain.started() => return Ok(()),
+            () = drain.started() => return,
             accepted = listener.accept() => accepted,
         };
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
+            // That one is gone already; others wait.
+            Err(error) if is_of_one_connection(&error) => continue,
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
                 sleep(BACK_OFF).await;
@@ -105,57 +106,71 @@ struct Connection {
     _place: Place,
 }
 
+/// Whether an error of `accept` tells of the connection and not of the node (accept(2), Linux).
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind as Kind;
+    matches!(
+        error.kind(),
+        Kind::ConnectionAborted
+            | Kind::ConnectionReset
+            | Kind::ConnectionRefused
+            | Kind::HostUnreachable
+            | Kind::NetworkUnreachable
+            | Kind::NetworkDown
+            | Kind::Interrupted
+    )
+}
+
 impl Connection {
     async fn run(self, stream: TcpStream, acceptor: TlsAcceptor) {
+        // Neither can fail on an open socket, and without them it is only slower to answer and to
+        // notice.
         let _ = stream.set_nodelay(true);
+        let _ = SockRef::from(&stream).set_tcp_keepalive(&KEEP_ALIVE);
         let time = Duration::from_secs(self.shared.settings.handshake_seconds);
-        let Ok(Ok(stream)) = timeout(time, acceptor.accept(stream)).await else {
+        // Each step is on the heap while it lasts: the task of an idle connection stays small.
+        let handshake = Box::pin(timeout(time, acceptor.accept(stream)));
+        let Ok(Ok(stream)) = handshake.await else {
             let metrics = &self.shared.metrics;
             metrics.connection_refused(Protocol::Http2, Refusal::Handshake);
             return;
         };
-        self.serve(stream).await;
+        // What was settled in the handshake is all that may be spoken.
+        match stream.get_ref().1.alpn_protocol() {
+            Some(b"h2") => Box::pin(self.http2(stream)).await,
+            _ => Box::pin(self.http1(stream)).await,
+        }
     }
 
-    async fn serve(self, stream: TlsStream<TcpStream>) {
-        let alpn = stream.get_ref().1.alpn_protocol();
-        let protocol = match alpn {
-            Some(b"h2") => Protocol::Http2,
-            _ => Protocol::Http1,
-        };
-        let _open = self.shared.metrics.connection_opened(protocol);
+    async fn http1(self, stream: TlsStream<TcpStream>) {
+        let _open = self.shared.metrics.connection_opened(Protocol::Http1);
+        let settings = &self.shared.settings;
         let activity = Activity::default();
-        let answerer = Answerer {
-            stack: self.shared.stack.clone(),
-            peer: self.peer,
-            alt_svc: self.alt_svc.clone(),
-            activity: activity.clone(),
-        };
-        let service = service_fn(move |request| answerer.clone().answer(request));
-        let builder = self.builder(protocol);
-        let mut serving = pin!(builder.serve_connection(TokioIo::new(stream), service));
-        let mut drain = self.shared.drain.clone();
-        let idle = Duration::from_secs(self.shared.settings.idle_seconds);
+        let head = Duration::from_secs(settings.header_seconds);
+        let mut builder = http1::Builder::new();
+        builder
+            .timer(TokioTimer::new())
+            // `Heads` has it.
+            .header_read_timeout(None)
+            .max_header_size(settings.max_header_bytes)
+            .max_buf_size(HTTP1_BUFFER_BYTES.max(settings.max_header_bytes));
+        let io = TokioIo::new(Heads::new(Lingering::new(stream), activity.clone(), head));
+        let mut serving = pin!(builder.serve_connection(io, self.service(&activity)));
+        let ending = self.ending(&activity);
         tokio::select! {
             result = serving.as_mut() => return log(result),
-            () = drain.started() => {}
-            () = activity.idle(idle) => {}
+            () = ending => {}
         }
         serving.as_mut().graceful_shutdown();
-        log(serving.await);
+        self.farewell(serving, &activity).await;
     }
 
-    fn builder(&self, protocol: Protocol) -> auto::Builder<TokioExecutor> {
+    async fn http2(self, stream: TlsStream<TcpStream>) {
+        let _open = self.shared.metrics.connection_opened(Protocol::Http2);
         let settings = &self.shared.settings;
-        let mut builder = auto::Builder::new(TokioExecutor::new());
+        let activity = Activity::default();
+        let mut builder = http2::Builder::new(TokioExecutor::new());
         builder
-            .http1()
-            .timer(TokioTimer::new())
-            .header_read_timeout(Duration::from_secs(settings.header_seconds))
-            .max_headers(HTTP1_MAX_HEADERS)
-            .max_buf_size(HTTP1_BUFFER_BYTES.max(settings.max_header_bytes));
-        builder
-            .http2()
             .timer(TokioTimer::new())
             .max_concurrent_streams(settings.max_streams)
             .max_header_list_size(u32::try_from(settings.max_header_bytes).unwrap_or(u32::MAX))
@@ -164,15 +179,59 @@ impl Connection {
             .max_send_buf_size(HTTP2_SEND_BUFFER_BYTES)
             .keep_alive_interval(PING)
             .keep_alive_timeout(PING);
-        // What was settled in the TLS handshake is all that may be spoken.
-        match protocol {
-            Protocol::Http2 => builder.http2_only(),
-            _ => builder.http1_only(),
+        let io = TokioIo::new(Lingering::new(stream));
+        let mut serving = pin!(builder.serve_connection(io, self.service(&activity)));
+        let ending = self.ending(&activity);
+        tokio::select! {
+            result = serving.as_mut() => return log(result),
+            () = ending => {}
         }
+        serving.as_mut().graceful_shutdown();
+        self.farewell(serving, &activity).await;
+    }
+
+    /// Returns when the connection has to end: the node drains, or nothing is asked any more.
+    async fn ending(&self, activity: &Activity) {
+        let idle = Duration::from_secs(self.shared.settings.idle_seconds);
+        let mut drain = self.shared.drain.clone();
+        tokio::select! {
+            () = drain.started() => {}
+            () = activity.idle(idle) => {}
+        }
+    }
+
+    /// Lets what is in flight end. A peer that asks nothing and does not leave is left.
+    async fn farewell(
+        &self,
+        serving: impl Future<Output = hyper::Result<()>>,
+        activity: &Activity,
+    ) {
+        tokio::select! {
+            result = serving => log(result),
+            () = activity.idle(FAREWELL) => {}
+        }
+    }
+
+    fn service(
+        &self,
+        activity: &Activity,
+    ) -> impl Service<
+        Request<Incoming>,
+        Response = Response<ActiveBody>,
+        Error = Infallible,
+        Future: Send + 'static,
+    > + use<> {
+        let answerer = Answerer {
+            stack: self.shared.stack.clone(),
+            peer: self.peer,
+            alt_svc: self.alt_svc.clone(),
+            activity: activity.clone(),
+        };
+        service_fn(move |request| answerer.clone().answer(request))
     }
 }
 
-fn log(result: Result<(), Box<dyn std::error::Error + Send + Sync>>) {
+fn log(result: hyper::Result<()>) {
     if let Err(error) = result {
         tracing::debug!(%error, "a connection broke off");
     }

@@ -1,6 +1,6 @@
 //! One request and its response.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -9,11 +9,13 @@ use h3::{
     error::{Code, StreamError},
     server::{RequestResolver, RequestStream},
 };
-use http::{Request, Response, StatusCode, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body::Body as _;
 use http_body_util::BodyExt;
 use tokio::time::timeout;
 
 use super::{
+    Headless,
     body::RequestBody,
     date,
     streams::{Accepted, Bidi, Connection, Recv, Send},
@@ -32,6 +34,7 @@ pub(super) struct Exchange {
     /// Keeps the connection from being idle.
     pub(super) _active: Active,
     pub(super) header_time: Duration,
+    pub(super) headless: Arc<Headless>,
 }
 
 /// The peer does not read the response any more.
@@ -52,6 +55,7 @@ impl Exchange {
     /// last are streams in their third step.
     pub(super) async fn run(self, resolver: RequestResolver<Connection, Bytes>) {
         let Some((request, stream)) = Box::pin(resolve(resolver, self.header_time)).await else {
+            self.headless.one_more();
             return;
         };
         let (mut send, recv) = stream.split();
@@ -93,7 +97,31 @@ async fn answer(
         send.send_response(go_on).await?;
     }
     let body = Body::new(RequestBody::new(recv, request.headers()));
-    Ok(stack.answer(conn, request.map(|()| body)).await)
+    let method = request.method().clone();
+    let response = stack.answer(conn, request.map(|()| body)).await;
+    Ok(complete(&method, response))
+}
+
+/// Adds what every response has, as hyper does for HTTP/1.1 and HTTP/2. Where no content may be
+/// (RFC 9110 §6.4.1), there is none.
+fn complete(method: &Method, mut response: Response<Body>) -> Response<Body> {
+    let bodiless = matches!(
+        response.status(),
+        StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
+    );
+    let length = response.body().size_hint().exact();
+    // An answer to HEAD may have left out the content whose length is not known here.
+    let length = length.filter(|&length| !bodiless && (length > 0 || method != Method::HEAD));
+    if bodiless || method == Method::HEAD {
+        *response.body_mut() = Body::empty();
+    }
+    let headers = response.headers_mut();
+    if let Some(length) = length {
+        let entry = headers.entry(header::CONTENT_LENGTH);
+        entry.or_insert_with(|| HeaderValue::from(length));
+    }
+    headers.entry(header::DATE).or_insert_with(date::now);
+    response
 }
 
 /// Writes the response, to its end or until the peer does not read it any more.
@@ -102,9 +130,7 @@ async fn write(
     response: Response<Body>,
     gone: &mut BoxFuture<'static, ()>,
 ) -> Result<(), StreamError> {
-    let (mut head, mut body) = response.into_parts();
-    let headers = &mut head.headers;
-    headers.entry(header::DATE).or_insert_with(date::now);
+    let (head, mut body) = response.into_parts();
     send.send_response(Response::from_parts(head, ())).await?;
     loop {
         let frame = match unless_gone(gone, body.frame()).await {

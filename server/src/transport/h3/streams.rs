@@ -1,11 +1,11 @@
 //! quinn's streams as h3 wants them, with what h3 does not tell: whether a request came in early
 //! data, and that its reader has gone while nothing is written.
 //!
-//! Streams in one direction are h3-quinn's. Requests come on streams in both directions, which are
-//! accepted here.
+//! All that comes in is accepted here and goes through [`Frames`]. What goes out in one direction
+//! is h3-quinn's.
 
 use std::{
-    pin::Pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll, ready},
 };
@@ -22,9 +22,15 @@ use h3::{
 };
 use parking_lot::Mutex;
 use quinn::{ConnectionError, ReadError, VarInt, WriteError};
-use tokio_util::sync::ReusableBoxFuture;
 
-use crate::transport::quic::NO_ERROR;
+use super::frames::Frames;
+use crate::transport::quic::{EXCESSIVE_LOAD, NO_ERROR};
+
+/// The most bytes of one frame of a control stream: settings are some dozens.
+const CONTROL_FRAME_BYTES: u64 = 4 << 10;
+/// A HEADERS frame with `:status: 431` and `content-length: 0` (RFC 9204 §4.5.4 and §4.5.2), for a
+/// head that is too long even to be read by h3.
+const TOO_LONG_A_HEAD: [u8; 11] = *b"\x01\x09\0\0\x5f\x09\x03431\xc4";
 
 /// What h3 does not tell of a request's stream.
 pub(super) struct Accepted {
@@ -51,43 +57,65 @@ type Pair = (quinn::SendStream, quinn::RecvStream);
 /// A QUIC connection for h3.
 pub(super) struct Connection {
     quic: h3_quinn::Connection,
-    requests: SyncStream,
+    requests: SyncStream<Pair>,
+    unidirectional: SyncStream<quinn::RecvStream>,
     streams: Streams,
+    max_head_bytes: u64,
 }
 
 /// h3 asks for types that can be shared; a stream that is only polled can be.
-struct SyncStream(Mutex<BoxStream<'static, Result<Pair, ConnectionError>>>);
+struct SyncStream<T>(Mutex<BoxStream<'static, Result<T, ConnectionError>>>);
+
+impl<T> SyncStream<T> {
+    fn new(
+        stream: impl Stream<Item = Result<T, ConnectionError>> + std::marker::Send + 'static,
+    ) -> Self {
+        Self(Mutex::new(stream.boxed()))
+    }
+
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, ConnectionErrorIncoming>> {
+        let next = ready!(Pin::new(self.0.get_mut()).poll_next(cx));
+        Poll::Ready(next.expect("it has no end").map_err(connection_error))
+    }
+}
 
 impl Connection {
-    pub(super) fn new(quic: quinn::Connection, streams: Streams) -> Self {
+    /// Requests' heads may have so many bytes.
+    pub(super) fn new(quic: quinn::Connection, streams: Streams, max_head_bytes: u64) -> Self {
         let requests = stream::unfold(quic.clone(), |quic| async {
             Some((quic.accept_bi().await, quic))
         });
+        let unidirectional = stream::unfold(quic.clone(), |quic| async {
+            Some((quic.accept_uni().await, quic))
+        });
         Self {
             quic: h3_quinn::Connection::new(quic),
-            requests: SyncStream(Mutex::new(requests.boxed())),
+            requests: SyncStream::new(requests),
+            unidirectional: SyncStream::new(unidirectional),
             streams,
+            max_head_bytes,
         }
     }
 }
 
 impl quic::Connection<Bytes> for Connection {
-    type RecvStream = h3_quinn::RecvStream;
+    type RecvStream = Recv;
     type OpenStreams = Opener;
 
     fn poll_accept_recv(
         &mut self,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<Self::RecvStream, ConnectionErrorIncoming>> {
-        quic::Connection::<Bytes>::poll_accept_recv(&mut self.quic, cx)
+    ) -> Poll<Result<Recv, ConnectionErrorIncoming>> {
+        let recv = ready!(self.unidirectional.poll_next(cx))?;
+        let frames = Frames::of_unidirectional(CONTROL_FRAME_BYTES);
+        Poll::Ready(Ok(Recv::new(recv, frames)))
     }
 
     fn poll_accept_bidi(
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Bidi, ConnectionErrorIncoming>> {
-        let next = ready!(Pin::new(self.requests.0.get_mut()).poll_next(cx));
-        let (send, recv) = next.expect("it has no end").map_err(connection_error)?;
+        let (send, recv) = ready!(self.requests.poll_next(cx))?;
         let stopped = send.stopped();
         *self.streams.0.lock() = Some(Accepted {
             early_data: recv.is_0rtt(),
@@ -97,12 +125,9 @@ impl quic::Connection<Bytes> for Connection {
             send: Send {
                 stream: send,
                 writing: None,
+                state: Sent::Nothing,
             },
-            recv: Recv {
-                id: stream_id(recv.id()),
-                stream: Some(Unread(recv)),
-                reading: ReusableBoxFuture::new(std::future::pending()),
-            },
+            recv: Recv::new(recv, Frames::of_request(self.max_head_bytes)),
         }))
     }
 
@@ -170,7 +195,8 @@ impl quic::BidiStream<Bytes> for Bidi {
     type SendStream = Send;
     type RecvStream = Recv;
 
-    fn split(self) -> (Send, Recv) {
+    fn split(mut self) -> (Send, Recv) {
+        self.send.state = Sent::Response;
         (self.send, self.recv)
     }
 }
@@ -204,7 +230,12 @@ impl quic::RecvStream for Bidi {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<Bytes>, StreamErrorIncoming>> {
-        self.recv.poll_data(cx)
+        // Until the request is split, its head comes.
+        let read = ready!(self.recv.poll_read(cx));
+        if let Err(Unreadable::TooLong) = &read {
+            self.send.refuse_head(cx);
+        }
+        Poll::Ready(read.map_err(Into::into))
     }
 
     fn stop_sending(&mut self, code: u64) {
@@ -221,6 +252,50 @@ pub(super) struct Send {
     stream: quinn::SendStream,
     /// What is not written yet; at most one frame.
     writing: Option<WriteBuf<Bytes>>,
+    state: Sent,
+}
+
+/// How far a response has come; says what it means when it is dropped.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sent {
+    /// Nothing: there was no head to answer.
+    Nothing,
+    /// A refusal of the head, which is all there is.
+    Refusal,
+    /// The response to a request, which has an end of its own.
+    Response,
+    /// Its end, or that it has none.
+    End,
+}
+
+impl Send {
+    /// Answers a head that is too long to be read. If not even that can be written, the stream is
+    /// reset when it is dropped.
+    fn refuse_head(&mut self, cx: &mut Context<'_>) {
+        let written = Pin::new(&mut self.stream).poll_write(cx, &TOO_LONG_A_HEAD);
+        if matches!(written, Poll::Ready(Ok(n)) if n == TOO_LONG_A_HEAD.len()) {
+            self.state = Sent::Refusal;
+        }
+    }
+
+    fn abandon(&mut self, code: u64) {
+        self.state = Sent::End;
+        let code = VarInt::from_u64(code).unwrap_or(VarInt::MAX);
+        // It fails only for a stream that has ended.
+        let _ = self.stream.reset(code);
+    }
+}
+
+impl Drop for Send {
+    /// quinn takes a dropped stream for one that has ended, and a response that was cut off must
+    /// not look like a whole one.
+    fn drop(&mut self) {
+        match self.state {
+            Sent::Nothing => self.abandon(Code::H3_REQUEST_INCOMPLETE.value()),
+            Sent::Response => self.abandon(Code::H3_INTERNAL_ERROR.value()),
+            Sent::Refusal | Sent::End => {}
+        }
+    }
 }
 
 impl quic::SendStream<Bytes> for Send {
@@ -236,19 +311,21 @@ impl quic::SendStream<Bytes> for Send {
     fn send_data<T: Into<WriteBuf<Bytes>>>(&mut self, data: T) -> Result<(), StreamErrorIncoming> {
         debug_assert!(self.writing.is_none(), "h3 waits until it is ready");
         self.writing = Some(data.into());
+        if self.state == Sent::Nothing {
+            // h3 itself answers a head whose fields are too large.
+            self.state = Sent::Refusal;
+        }
         Ok(())
     }
 
     fn poll_finish(&mut self, _: &mut Context<'_>) -> Poll<Result<(), StreamErrorIncoming>> {
+        self.state = Sent::End;
         let finished = self.stream.finish();
         Poll::Ready(finished.map_err(|error| StreamErrorIncoming::Unknown(Box::new(error))))
     }
 
     fn reset(&mut self, code: u64) {
-        // It fails only for a stream that has ended.
-        let _ = self
-            .stream
-            .reset(VarInt::from_u64(code).unwrap_or(VarInt::MAX));
+        self.abandon(code);
     }
 
     fn send_id(&self) -> StreamId {
@@ -256,31 +333,85 @@ impl quic::SendStream<Bytes> for Send {
     }
 }
 
-type Reading = (Unread, Result<Option<quinn::Chunk>, ReadError>);
+/// What comes in on a stream.
+pub(super) struct Recv {
+    stream: quinn::RecvStream,
+    frames: Frames,
+    /// What has come and is not passed on yet; at most one packet.
+    input: Bytes,
+    /// Whether more may come.
+    open: bool,
+}
 
-/// What is left of a request when it is dropped is not wanted, and that is no error (RFC 9114 §4.1):
-/// with any other code the peer may drop the response too.
-struct Unread(quinn::RecvStream);
+/// Why nothing more can be read of a stream.
+enum Unreadable {
+    /// The peer gave it up, or the connection is lost.
+    Lost(ReadError),
+    /// A frame is longer than may be held.
+    TooLong,
+    /// It ends within a frame.
+    Truncated,
+}
 
-impl Unread {
+impl Recv {
+    fn new(stream: quinn::RecvStream, frames: Frames) -> Self {
+        Self {
+            stream,
+            frames,
+            input: Bytes::new(),
+            open: true,
+        }
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Unreadable>> {
+        loop {
+            match self.frames.next(&mut self.input) {
+                Ok(Some(bytes)) => return Poll::Ready(Ok(Some(bytes))),
+                Ok(None) => {}
+                Err(_) => {
+                    self.stop(EXCESSIVE_LOAD);
+                    return Poll::Ready(Err(Unreadable::TooLong));
+                }
+            }
+            let chunk = ready!(pin!(self.stream.read_chunk(usize::MAX, true)).poll(cx));
+            self.open = matches!(chunk, Ok(Some(_)));
+            match chunk {
+                Ok(Some(chunk)) => self.input = chunk.bytes,
+                Ok(None) if self.frames.whole() => return Poll::Ready(Ok(None)),
+                Ok(None) => return Poll::Ready(Err(Unreadable::Truncated)),
+                Err(error) => return Poll::Ready(Err(Unreadable::Lost(error))),
+            }
+        }
+    }
+
     fn stop(&mut self, code: VarInt) {
-        // It fails only for a stream that has ended.
-        let _ = self.0.stop(code);
+        if self.open {
+            self.open = false;
+            // It fails only for a stream that has ended.
+            let _ = self.stream.stop(code);
+        }
     }
 }
 
-impl Drop for Unread {
+impl From<Unreadable> for StreamErrorIncoming {
+    fn from(error: Unreadable) -> Self {
+        match error {
+            Unreadable::Lost(error) => read_error(error),
+            Unreadable::TooLong => terminated(EXCESSIVE_LOAD),
+            // RFC 9114 §7.1 would end the connection. What others ask on it goes on.
+            Unreadable::Truncated => Self::StreamTerminated {
+                error_code: Code::H3_FRAME_ERROR.value(),
+            },
+        }
+    }
+}
+
+impl Drop for Recv {
+    /// What is left of a request when it is dropped is not wanted, and that is no error (RFC 9114
+    /// §4.1): with any other code the peer may drop the response too.
     fn drop(&mut self) {
         self.stop(NO_ERROR);
     }
-}
-
-/// The request's half of its stream.
-pub(super) struct Recv {
-    id: StreamId,
-    /// Away while it is read.
-    stream: Option<Unread>,
-    reading: ReusableBoxFuture<'static, Reading>,
 }
 
 impl quic::RecvStream for Recv {
@@ -290,29 +421,15 @@ impl quic::RecvStream for Recv {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<Bytes>, StreamErrorIncoming>> {
-        if let Some(mut stream) = self.stream.take() {
-            self.reading.set(async move {
-                let chunk = stream.0.read_chunk(usize::MAX, true).await;
-                (stream, chunk)
-            });
-        }
-        let (stream, chunk) = ready!(self.reading.poll(cx));
-        self.stream = Some(stream);
-        Poll::Ready(
-            chunk
-                .map(|chunk| chunk.map(|c| c.bytes))
-                .map_err(read_error),
-        )
+        self.poll_read(cx).map_err(Into::into)
     }
 
     fn stop_sending(&mut self, code: u64) {
-        if let Some(stream) = &mut self.stream {
-            stream.stop(VarInt::from_u64(code).unwrap_or(VarInt::MAX));
-        }
+        self.stop(VarInt::from_u64(code).unwrap_or(VarInt::MAX));
     }
 
     fn recv_id(&self) -> StreamId {
-        self.id
+        stream_id(self.stream.id())
     }
 }
 
