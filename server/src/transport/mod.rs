@@ -6,7 +6,8 @@
 //! - [`tcp`]: TLS with HTTP/1.1 and HTTP/2, by hyper.
 //! - [`quic`]: QUIC connections, by quinn; [`h3`]: HTTP/3 on one of them.
 //! - [`activity`]: ends connections on which nothing is asked any more; [`heads`]: those on which a
-//!   head does not come; [`linger`]: closes them so that the last answer arrives.
+//!   head does not come; [`linger`]: closes them so that the last answer arrives; [`unread`]: the same
+//!   for one HTTP/2 request.
 //!
 //! A transport gives each request to the stack, with its [`Conn`](crate::conn::Conn), and knows nothing
 //! of what is asked.
@@ -20,6 +21,7 @@ mod linger;
 mod quic;
 pub mod settings;
 mod tcp;
+mod unread;
 
 use std::{sync::Arc, time::Duration};
 

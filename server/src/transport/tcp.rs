@@ -23,6 +23,7 @@ use super::{
     heads::Heads,
     limits::Place,
     linger::Lingering,
+    unread::Unread,
 };
 use crate::{
     conn::{Conn, Protocol},
@@ -258,7 +259,11 @@ impl Answerer {
             peer: self.peer,
             early_data: false,
         };
-        let mut response = self.stack.answer(conn, request.map(Body::new)).await;
+        let request = request.map(|body| match protocol {
+            Protocol::Http2 => Body::new(Unread::new(body)),
+            _ => Body::new(body),
+        });
+        let mut response = self.stack.answer(conn, request).await;
         response.headers_mut().insert(ALT_SVC, self.alt_svc);
         Ok(response.map(|body| active.with(body)))
     }

@@ -59,6 +59,26 @@ async fn a_large_body_arrives_whole() {
 }
 
 #[tokio::test]
+async fn an_answer_before_the_end_of_the_request_arrives() {
+    let server = Server::start();
+    for protocol in ALL {
+        let mut client = Client::connect(&server, protocol).await;
+        let mut asking = client.ask("POST", "/early", &[]);
+        let body = asking.body.clone();
+        let flood = tokio::spawn(async move {
+            let piece = || Frame::data(Bytes::from(vec![0; 64 << 10]));
+            while body.send(piece()).await.is_ok() {}
+        });
+        let answer = asking.answer().await.unwrap();
+        assert_eq!(answer.text().await.unwrap(), "no", "{protocol:?}");
+        flood.abort();
+        if protocol != Protocol::Http1 {
+            assert_eq!(client.get("/").await.unwrap().status, StatusCode::OK);
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_answer_to_head_has_the_length_and_no_body() {
     let server = Server::start();
     for protocol in ALL {

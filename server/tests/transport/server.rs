@@ -149,6 +149,7 @@ fn router(
             }),
         )
         .route("/broken", get(broken))
+        .route("/early", post(|| async { "no" }))
 }
 
 /// Sends a body and its trailers back as they come.
