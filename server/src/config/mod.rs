@@ -85,6 +85,9 @@ impl Config {
             );
         }
         Realm::parse(&self.node()).context("expected a name in `node`")?;
+        self.transport
+            .check()
+            .context("the section `transport` cannot be used")?;
         for origin in &self.api.cors_origins {
             let known =
                 origin == "*" || origin.starts_with("https://") || origin.starts_with("http://");
@@ -106,15 +109,22 @@ impl Config {
                 .map(|address| address.parse().expect("it is one"))
                 .to_vec());
         }
-        let resolve = |text: &String| {
-            let mut found = text
+        let mut addresses = Vec::new();
+        for text in &self.listen {
+            let before = addresses.len();
+            let found = text
                 .to_socket_addrs()
                 .with_context(|| format!("expected HOST:PORT to listen on, found {text:?}"))?;
-            found
-                .next()
-                .with_context(|| format!("{text:?} has no address"))
-        };
-        self.listen.iter().map(resolve).collect()
+            // A host such as `localhost` may have addresses of both families, or one of them twice.
+            for address in found {
+                if !addresses.contains(&address) {
+                    addresses.push(address);
+                }
+            }
+            let any = addresses.len() > before;
+            ensure!(any, "expected addresses to listen on, {text:?} adds none");
+        }
+        Ok(addresses)
     }
 
     /// The node's name.
@@ -228,6 +238,14 @@ mod tests {
         );
         check("", &[], &["localhost"], &["HOST:PORT", "localhost"]);
         check("node = 'a b'\n", &[], &[], &["`node`"]);
+        check(
+            "[transport]\nidle_seconds = 0\n",
+            &[],
+            &[],
+            &["idle_seconds"],
+        );
+        let twice = ["127.0.0.1:1", "127.0.0.1:1"];
+        check("", &[], &twice, &["127.0.0.1:1", "adds none"]);
         check("", &[], &["0.0.0.0:0"], &["realm dev is open", "0.0.0.0:0"]);
         check(
             "[api]\ncors_origins = ['app']\n",

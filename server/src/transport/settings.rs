@@ -1,5 +1,7 @@
 //! Limits and timeouts of connections.
 
+use std::ops::RangeInclusive;
+
 use serde::{Deserialize, Serialize};
 
 /// What connections may cost, and how long they may take.
@@ -25,6 +27,49 @@ pub struct Settings {
     pub idle_seconds: u64,
     /// Seconds that a drain waits for requests in flight. Default 10.
     pub drain_seconds: u64,
+}
+
+/// What `max_header_bytes` may be: below, ordinary requests are refused; above, one head costs as much
+/// as a large body.
+const HEADER_BYTES: RangeInclusive<usize> = 1 << 10..=1 << 20;
+
+/// A setting with which nobody could be served.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// It would refuse everybody, or end everything at once.
+    #[error("expected more than 0 in `{0}`")]
+    Zero(&'static str),
+    /// A head has its bounds.
+    #[error("expected 1024 to 1048576 in `max_header_bytes`, found {0}")]
+    HeaderBytes(usize),
+}
+
+impl Settings {
+    /// Whether somebody can be served with these.
+    ///
+    /// # Errors
+    /// The first setting with which nobody can.
+    pub fn check(&self) -> Result<(), SettingsError> {
+        // A drain may end at once.
+        let zeroes = [
+            ("max_connections", self.max_connections == 0),
+            (
+                "max_connections_per_address",
+                self.max_connections_per_address == 0,
+            ),
+            ("max_streams", self.max_streams == 0),
+            ("handshake_seconds", self.handshake_seconds == 0),
+            ("header_seconds", self.header_seconds == 0),
+            ("idle_seconds", self.idle_seconds == 0),
+        ];
+        if let Some((name, _)) = zeroes.into_iter().find(|&(_, zero)| zero) {
+            return Err(SettingsError::Zero(name));
+        }
+        match self.max_header_bytes {
+            bytes if HEADER_BYTES.contains(&bytes) => Ok(()),
+            bytes => Err(SettingsError::HeaderBytes(bytes)),
+        }
+    }
 }
 
 impl Default for Settings {
