@@ -10,9 +10,9 @@ use macula_server::{
 };
 
 /// Requests are made of many small pieces that end on other threads than they began on, where the
-/// system's allocator waits for its locks; `docs/PERFORMANCE.md` has the figures.
+/// allocator of glibc waits for its locks; `docs/PERFORMANCE.md` has the figures.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> anyhow::Result<ExitCode> {
     let Command::Up(flags) = Cli::parse().command;

@@ -22,6 +22,7 @@ use crate::conn::{Conn, Protocol};
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// W3C Trace Context, in and out.
 pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const HEX: &[u8; 16] = b"0123456789abcdef";
 /// The longest request id that is taken from a client, in bytes.
 const MAX_REQUEST_ID_BYTES: usize = 64;
 
@@ -177,8 +178,9 @@ fn request_id(given: Option<&HeaderValue>) -> HeaderValue {
     if let Some(id) = given.filter(|id| id.as_bytes().iter().all(good)) {
         return id.clone();
     }
-    let id = format!("{:016x}", rand::random::<u64>());
-    HeaderValue::try_from(id).expect("hexadecimal digits are visible")
+    let bits = rand::random::<u64>();
+    let digits: [u8; 16] = std::array::from_fn(|i| HEX[(bits >> (4 * i)) as usize % 16]);
+    HeaderValue::from_bytes(&digits).expect("hexadecimal digits are visible")
 }
 
 /// A place in a distributed trace (W3C Trace Context, version 00).

@@ -1,6 +1,6 @@
 //! Names in paths and parameters in queries, parsed at the edge.
 
-use axum::extract::{FromRequestParts, Path, Query};
+use axum::extract::{FromRequestParts, Query, RawPathParams};
 use http::request::Parts;
 use macula_proto::{ErrorCode, NameError, Problem};
 use serde::de::DeserializeOwned;
@@ -21,12 +21,14 @@ where
     type Rejection = Refused;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
-        let path = Path::<(String, String)>::from_request_parts(parts, state).await;
-        let Path((first, second)) = path.map_err(|_| {
+        let path = RawPathParams::from_request_parts(parts, state).await;
+        let path = path.map_err(|_| {
             let detail = "expected percent-encoded UTF-8 in the path";
             Problem::new(ErrorCode::InvalidName, detail)
         })?;
-        Ok(Self(first.parse::<A>()?, second.parse::<B>()?))
+        let mut names = path.iter().map(|(_, name)| name);
+        let mut name = || names.next().expect("the route has two");
+        Ok(Self(name().parse::<A>()?, name().parse::<B>()?))
     }
 }
 

@@ -28,6 +28,9 @@ const MAX_INCOMING: usize = 4_096;
 const INCOMING_BYTES: u64 = 64 << 10;
 /// What all of them may send meanwhile.
 const ALL_INCOMING_BYTES: u64 = 16 << 20;
+/// Requests that a new connection may have open; quinn keeps a place for each, so that a thousand
+/// places would be most of an idle connection's memory.
+const FIRST_STREAMS: u32 = 32;
 /// How often the server asks whether the peer is there.
 const PING: Duration = Duration::from_secs(15);
 /// After how long without any packet the peer is gone: three pings.
@@ -50,7 +53,7 @@ pub(super) fn endpoint(
 ) -> anyhow::Result<Endpoint> {
     let mut transport = TransportConfig::default();
     transport
-        .max_concurrent_bidi_streams(settings.max_streams.into())
+        .max_concurrent_bidi_streams(FIRST_STREAMS.min(settings.max_streams).into())
         .max_concurrent_uni_streams(UNI_STREAMS.into())
         .max_idle_timeout(Some(IdleTimeout::try_from(SILENCE)?))
         .keep_alive_interval(Some(PING))
@@ -136,4 +139,51 @@ fn establish(
     });
     let open = shared.metrics.connection_opened(Protocol::Http3);
     Some((connection, open))
+}
+
+/// How many requests a connection may have open, which grows with their number.
+#[derive(Debug)]
+pub(super) struct Streams {
+    allowed: u32,
+    max: u32,
+}
+
+impl Streams {
+    /// Of a new connection.
+    pub(super) fn new(settings: &Settings) -> Self {
+        Self {
+            allowed: FIRST_STREAMS.min(settings.max_streams),
+            max: settings.max_streams,
+        }
+    }
+
+    /// Gives the connection room for twice as many when half of its room is in use; how many, if
+    /// that is news.
+    pub(super) fn grow(&mut self, open: usize) -> Option<VarInt> {
+        if open * 2 < self.allowed as usize || self.allowed == self.max {
+            return None;
+        }
+        self.allowed = self.allowed.saturating_mul(2).min(self.max);
+        Some(self.allowed.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_gets_room_as_it_uses_it_up_to_its_limit() {
+        let settings = Settings {
+            max_streams: 100,
+            ..Settings::default()
+        };
+        let mut streams = Streams::new(&settings);
+        let mut grown = |open| streams.grow(open).map(VarInt::into_inner);
+        assert_eq!(grown(15), None);
+        assert_eq!(grown(16), Some(64));
+        assert_eq!(grown(17), None);
+        assert_eq!(grown(32), Some(100));
+        assert_eq!(grown(99), None);
+    }
 }

@@ -85,7 +85,8 @@ impl Connection {
             .header("accept", "text/event-stream")
             .body(())?;
         let mut stream = self.sender.send_request(request).await?;
-        stream.finish().await?;
+        // A server that has answered already may not want the end any more (RFC 9114 §4.1).
+        let _ = stream.finish().await;
         let response = stream.recv_response().await?;
         ensure!(response.status() == 200, "{path}: {}", response.status());
         stream

@@ -32,7 +32,7 @@ pub const MARK: u8 = b'~';
 /// The payload of an event: a reading of some 60 bytes, with one [`MARK`].
 #[must_use]
 pub fn payload(n: usize) -> String {
-    format!(r#"{{"sensor":"kitchen-1","celsius":21.5,"mark":"~","n":{n:08}}}"#)
+    format!(r#"{{"sensor":"kitchen-1","celsius":21.5,"mark":"~","n":"{n:08}"}}"#)
 }
 
 /// How many events there are in a piece of a stream.

@@ -97,6 +97,7 @@ async fn accept(
     let mut drain = shared.drain.clone();
     let mut drained = pin!(drain.started());
     let mut idle = pin!(activity.idle(Duration::from_secs(settings.idle_seconds)));
+    let mut room = quic::Streams::new(settings);
     let mut going = false;
     loop {
         // Nothing new is taken any more, and nothing is in flight but the end of what was answered.
@@ -107,7 +108,8 @@ async fn accept(
             return Ok(());
         }
         let resolver = tokio::select! {
-            accepted = connection.accept() => accepted?,
+            // In this order, so that a drain is seen however much is asked.
+            biased;
             () = drained.as_mut(), if !going => {
                 // The next request's place is the first that is refused.
                 connection.shutdown(1).await?;
@@ -115,6 +117,7 @@ async fn accept(
                 going = true;
                 continue;
             }
+            accepted = connection.accept() => accepted?,
             () = idle.as_mut(), if !going => return Ok(()),
             () = requests.wait(), if going => continue,
         };
@@ -133,5 +136,8 @@ async fn accept(
             headless: Arc::clone(&headless),
         };
         requests.spawn(exchange.run(resolver));
+        if let Some(more) = room.grow(requests.len()) {
+            quic.set_max_concurrent_bi_streams(more);
+        }
     }
 }
