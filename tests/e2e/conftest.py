@@ -1,0 +1,50 @@
+"""One node for most tests; those that need settings of their own start another."""
+
+import os
+
+import pytest
+
+import clients
+from server import Server
+
+# A client trusts what the test tells it to, and nothing that the environment does.
+for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"):
+    os.environ.pop(name, None)
+for name in ("http_proxy", "https_proxy", "all_proxy"):
+    os.environ.pop(name, None)
+    os.environ.pop(name.upper(), None)
+
+CONFIG = """
+[api]
+reader_events = 20000
+reader_bytes = 67108864
+[mesh]
+replay_events = 20000
+"""
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    server = Server(tmp_path_factory.mktemp("node"), CONFIG)
+    yield server
+    server.end()
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Starts further nodes, which are ended after the test."""
+    started = []
+
+    def start(config="", **options):
+        server = Server(tmp_path / f"node-{len(started)}", config, **options)
+        started.append(server)
+        return server
+
+    yield start
+    for server in started:
+        server.end()
+
+
+@pytest.fixture(params=clients.PROTOCOLS)
+def client(request, server):
+    return clients.client(server, request.param)
