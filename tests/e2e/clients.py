@@ -15,6 +15,7 @@ import threading
 
 import curl_cffi
 import msgpack
+from curl_cffi.curl import CURL_WRITEFUNC_ERROR
 from qh3.asyncio import QuicConnectionProtocol, connect
 from qh3.h3.connection import H3_ALPN, H3Connection
 from qh3.h3.events import DataReceived, HeadersReceived
@@ -172,8 +173,7 @@ class CurlCffi:
             *lines, rest = (rest + chunk).split(b"\n")
             for line in lines:
                 stream.lines.put(line.decode())
-            # Fewer bytes than were given end the transfer.
-            return -1 if ended.is_set() else len(chunk)
+            return CURL_WRITEFUNC_ERROR if ended.is_set() else len(chunk)
 
         def read():
             try:

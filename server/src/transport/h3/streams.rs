@@ -369,7 +369,8 @@ impl Recv {
                 Ok(Some(bytes)) => return Poll::Ready(Ok(Some(bytes))),
                 Ok(None) => {}
                 Err(_) => {
-                    self.stop(EXCESSIVE_LOAD);
+                    // A 431 answers it; with another code the peer may drop the answer.
+                    self.stop(NO_ERROR);
                     return Poll::Ready(Err(Unreadable::TooLong));
                 }
             }
