@@ -27,7 +27,7 @@ def wait_for(what, condition, seconds=10):
 class Server:
     """A node with a data directory and a port of its own."""
 
-    def __init__(self, directory, config="", listen="127.0.0.1:0"):
+    def __init__(self, directory, config="", listen=("127.0.0.1:0",)):
         self.directory = pathlib.Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
         path = self.directory / "macula.toml"
@@ -35,7 +35,9 @@ class Server:
         self.log = self.directory / "log"
         self.out = self.directory / "out"
         environment = {k: v for k, v in os.environ.items() if not k.startswith("MACULA_")}
-        command = [BINARY, "up", "--listen", listen, "--data-dir", self.directory / "data"]
+        command = [BINARY, "up", "--data-dir", self.directory / "data"]
+        for address in listen:
+            command += ["--listen", address]
         with self.log.open("wb") as log, self.out.open("wb") as out:
             self.process = subprocess.Popen(
                 [*command, "--config", path], stdout=out, stderr=log, env=environment

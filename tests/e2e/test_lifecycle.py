@@ -85,8 +85,8 @@ def test_a_data_directory_has_one_node(start):
 
 
 def test_a_node_listens_on_both_families_on_one_port(start):
-    server = start(listen="[::1]:0")
-    assert server.ready["listen"] == [f"[::1]:{server.port}"]
+    server = start(listen=["127.0.0.1:0", "[::1]:0"])
+    assert server.ready["listen"] == [f"127.0.0.1:{server.port}", f"[::1]:{server.port}"]
     command = ["curl", "-sS6", "--cacert", server.ca, server.url + "/healthz"]
     assert b"ok" in subprocess.run(command, capture_output=True).stdout
 

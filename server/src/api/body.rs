@@ -66,7 +66,20 @@ pub async fn structured(
     });
     let encoding = encoding.transpose()?.unwrap_or(Encoding::Json);
     let bytes = read(gateway, request).await?;
+    if !bytes.is_empty() && !may_be_map(&bytes, encoding) {
+        let detail = "expected a map with the members by name";
+        return Err(Problem::new(ErrorCode::InvalidPayload, detail));
+    }
     Ok((!bytes.is_empty()).then_some((bytes, encoding)))
+}
+
+/// False when the value is neither a map nor null: serde would read a struct from a list as well,
+/// where its members have no names.
+fn may_be_map(bytes: &[u8], encoding: Encoding) -> bool {
+    match encoding {
+        Encoding::Json => matches!(bytes.trim_ascii_start(), [b'{' | b'n', ..]),
+        Encoding::MsgPack => matches!(bytes, [0x80..=0x8F | 0xDE | 0xDF | 0xC0, ..]),
+    }
 }
 
 /// What a body may cost to understand.

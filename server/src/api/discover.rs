@@ -127,6 +127,8 @@ pub struct Place {
 }
 
 /// Find procedures, topics and nodes.
+///
+/// They come by kind and then by name, in parts: `next` is the `cursor` of the next one.
 #[utoipa::path(
     get,
     path = "/v1/discover/{realm}/{pattern}",
@@ -135,10 +137,10 @@ pub struct Place {
     params(
         ("realm" = String, Path, description = "The realm.", example = "dev"),
         ("pattern" = String, Path, description = "The names: a name in which a segment may be `*` and the last `**`.", example = "system.*"),
-        ("kind" = Option<String>, Query, description = "The kinds wanted, with commas between: `procedure`, `topic`, `node`. All unless said otherwise.", example = "procedure"),
-        ("scope" = Option<String>, Query, description = "How far up to ask; `cluster` is the level of this node.", example = "cluster"),
+        ("kind" = Option<String>, Query, description = "The kinds wanted, with commas between: `procedure`, `topic`, `node`. All unless said otherwise.", example = "procedure", pattern = "^(procedure|topic|node)(,(procedure|topic|node)){0,9}$"),
+        ("scope" = Option<String>, Query, description = "How far up to ask; `cluster` is the level of this node.", example = "cluster", pattern = "^cluster$"),
         ("limit" = Option<usize>, Query, description = "The most items of the answer; 100 unless said otherwise.", minimum = 1, maximum = 1000),
-        ("cursor" = Option<String>, Query, description = "The `next` of an earlier answer."),
+        ("cursor" = Option<String>, Query, description = "The `next` of an earlier answer.", pattern = "^(procedure|topic|node):[A-Za-z0-9_~-]{1,64}$"),
     ),
     responses((status = 200, description = "What was found.", body = Page, content_type = "application/json")),
 )]

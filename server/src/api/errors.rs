@@ -29,6 +29,8 @@ pub struct ErrorInfo {
 }
 
 /// Explain an error code.
+///
+/// The `type` of every problem leads here.
 #[utoipa::path(
     get,
     path = "/v1/errors/{code}",

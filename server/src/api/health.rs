@@ -37,6 +37,8 @@ pub struct Health {
 }
 
 /// Tell whether the process is alive.
+///
+/// Whether it does its work is what `/readyz` tells.
 #[utoipa::path(
     get,
     path = "/healthz",

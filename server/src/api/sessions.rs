@@ -26,18 +26,23 @@ use super::{
 };
 use crate::session::{Session, addresses::Address, ticket};
 
-/// The longest name that a client may give itself, in bytes.
-const MAX_SUBJECT_BYTES: usize = 128;
+/// The longest name that a client may give itself, in characters.
+const MAX_SUBJECT_CHARS: usize = 128;
 
 /// Who opens a session. Every member may be left out.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Opening {
     /// The realm; the first open one unless said otherwise.
-    #[schema(example = "dev", value_type = Option<String>)]
+    #[schema(example = "dev", value_type = Option<String>, pattern = "^[A-Za-z0-9_~-]{1,64}(\\.[A-Za-z0-9_~-]{1,64}){0,15}$", max_length = 255)]
     realm: Option<Realm>,
     /// Who it is, as publishers and callers are named; `anonymous` unless said otherwise.
-    #[schema(example = "kitchen-display", min_length = 1, max_length = 128)]
+    #[schema(
+        example = "kitchen-display",
+        min_length = 1,
+        max_length = 128,
+        pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$"
+    )]
     subject: Option<String>,
 }
 
@@ -175,16 +180,18 @@ fn realm(gateway: &Gateway, asked: Option<Realm>) -> Result<Realm, Problem> {
 
 fn subject(given: Option<String>) -> Result<Arc<str>, Problem> {
     let subject = given.unwrap_or_else(|| ANONYMOUS.to_owned());
-    let good =
-        (1..=MAX_SUBJECT_BYTES).contains(&subject.len()) && !subject.chars().any(char::is_control);
+    let good = (1..=MAX_SUBJECT_CHARS).contains(&subject.chars().count())
+        && !subject.chars().any(char::is_control);
     if good {
         return Ok(subject.into());
     }
-    let detail = format!("expected a subject of 1-{MAX_SUBJECT_BYTES} bytes without controls");
+    let detail = format!("expected a subject of 1-{MAX_SUBJECT_CHARS} characters without controls");
     Err(Problem::new(ErrorCode::InvalidRequest, detail))
 }
 
 /// Show the session.
+///
+/// Its token is not shown again.
 #[utoipa::path(
     get,
     path = "/v1/session",

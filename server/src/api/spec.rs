@@ -52,7 +52,7 @@ pub(super) fn base() -> OpenApi {
         .build();
     OpenApiBuilder::new()
         .info(info)
-        .servers(Some([Server::new("https://localhost:4433")]))
+        .servers(Some([Server::new("/")]))
         .build()
 }
 
@@ -78,6 +78,7 @@ pub fn document() -> Value {
     );
     if let Some(schemas) = components["schemas"].as_object_mut() {
         schemas.extend(refusals::schemas());
+        schemas.extend(names());
     }
     let paths = document["paths"].as_object_mut().expect("there are paths");
     for operation in paths
@@ -86,10 +87,50 @@ pub fn document() -> Value {
         .flatten()
     {
         let operation = operation.1.as_object_mut().expect("an operation is a map");
+        name_names(operation);
         add_msgpack(operation);
         refusals::add(operation);
     }
     document
+}
+
+/// Says of each name in a path what a name is, and of a payload that there may be none.
+fn name_names(operation: &mut Map<String, Value>) {
+    let parameters = operation
+        .get_mut("parameters")
+        .and_then(Value::as_array_mut);
+    for parameter in parameters.into_iter().flatten() {
+        let schema = match parameter["name"].as_str() {
+            Some("realm" | "topic" | "procedure") => "Name",
+            Some("pattern") => "Pattern",
+            _ => continue,
+        };
+        parameter["schema"] = json!({"$ref": format!("#/components/schemas/{schema}")});
+    }
+    if let Some(body) = operation.get_mut("requestBody") {
+        body["required"] = json!(false);
+    }
+}
+
+/// The grammar of names and patterns; that there are at most 16 segments stands in both.
+fn names() -> Map<String, Value> {
+    let segment = "[A-Za-z0-9_~-]{1,64}";
+    let name = format!("^{segment}(\\.{segment}){{0,15}}$");
+    let any = format!("({segment}|\\*)");
+    let pattern = format!("^({any}(\\.{any}){{0,15}}|({any}\\.){{0,15}}\\*\\*)$");
+    let schema = |description: &str, example: &str, pattern: String| {
+        json!({
+            "type": "string", "description": description, "example": example,
+            "pattern": pattern, "minLength": 1, "maxLength": 255,
+        })
+    };
+    let name = schema("Dotted segments.", "home.kitchen.temperature", name);
+    let wildcards = "A name in which a segment may be `*` and the last may be `**`.";
+    let pattern = schema(wildcards, "home.**", pattern);
+    [("Name", name), ("Pattern", pattern)]
+        .into_iter()
+        .map(|(name, schema)| (name.to_owned(), schema))
+        .collect()
 }
 
 /// MessagePack wherever there is JSON.

@@ -83,7 +83,7 @@ pub(super) struct Subscribed<'a> {
         ("pattern" = String, Path, description = "The topics: a name in which a segment may be `*` and the last `**`.", example = "home.**"),
         ("replay" = Option<usize>, Query, description = "How many events back to begin.", minimum = 0, maximum = 10_000),
         ("last_event_id" = Option<String>, Query, description = "As the header `Last-Event-ID`, which wins.", min_length = 26, max_length = 26),
-        ("overflow" = Option<OnOverflow>, Query, description = "What happens when the reader is too slow."),
+        ("overflow" = inline(Option<OnOverflow>), Query, description = "What happens when the reader is too slow."),
         ("ticket" = Option<String>, Query, description = "A one-use ticket, for `EventSource`."),
         ("last-event-id" = Option<String>, Header, description = "Resumes after this event.", min_length = 26, max_length = 26),
     ),

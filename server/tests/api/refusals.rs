@@ -204,6 +204,9 @@ async fn requests_are_refused_with_their_code() {
         (401, "unauthenticated"),
     )
     .await;
+    let list = b"[\"dev\", \"me\"]";
+    let unnamed = (400, "invalid_payload");
+    check(post.clone(), "/v1/session", json, list, unnamed).await;
     check(post, "/v1/session", json, b"{\"subject\":\"\"}", invalid).await;
     check(
         get.clone(),

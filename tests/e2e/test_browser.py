@@ -1,0 +1,51 @@
+"""A page in Chromium; what it looked like is kept under target/tests."""
+
+import functools
+import hashlib
+import base64
+import http.server
+import json
+import pathlib
+import subprocess
+import threading
+
+from server import ROOT
+
+JS = ROOT / "tests/js"
+
+
+def spki_hash(directory):
+    """The base64 SHA-256 of the certificate's public key, as Chromium wants it."""
+    certificate = directory / "data/tls/cert.pem"
+    command = ["openssl", "x509", "-pubkey", "-noout", "-in", certificate]
+    public_key = subprocess.run(command, capture_output=True, check=True).stdout
+    command = ["openssl", "pkey", "-pubin", "-outform", "der"]
+    der = subprocess.run(command, input=public_key, capture_output=True, check=True).stdout
+    return base64.b64encode(hashlib.sha256(der).digest()).decode()
+
+
+def test_a_page_publishes_and_reads_over_http3_and_the_docs_need_no_other_host(start):
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=JS)
+    pages = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=pages.serve_forever, daemon=True).start()
+    origin = f"http://127.0.0.1:{pages.server_port}"
+    # Chromium takes `localhost` for ::1 first.
+    both = ["127.0.0.1:0", "[::1]:0"]
+    server = start(f"[api]\ncors_origins = ['{origin}']\n", listen=both)
+    pictures = ROOT / "target/tests"
+    pictures.mkdir(parents=True, exist_ok=True)
+    page = f"{origin}/page.html?node={server.url}"
+    picture = pathlib.Path(pictures / "browser")
+    command = ["node", JS / "browser.mjs", server.url, page, spki_hash(server.directory), picture]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    pages.shutdown()
+    assert done.returncode == 0, done.stderr
+    seen = json.loads(done.stdout)
+    expected = [
+        f'page.temperature by tab: {{"celsius":{celsius}}}' for celsius in ("20.5", "21", "21.5")
+    ]
+    assert seen["events"] == expected
+    assert (seen["status"], seen["errors"]) == ("subscribed", [])
+    assert seen["protocols"] == ["h3"]
+    assert "/v1/rpc/{realm}/{procedure}" in seen["paths"]
+    assert seen["asked"] == [f"localhost:{server.port}"]
