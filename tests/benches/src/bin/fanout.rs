@@ -32,7 +32,7 @@ struct Arguments {
     #[arg(long, default_value_t = 500)]
     events: usize,
     /// Events of a round over HTTP/3.
-    #[arg(long, default_value_t = 100)]
+    #[arg(long, default_value_t = 300)]
     events_h3: usize,
     /// QUIC connections over which the readers of HTTP/3 are spread.
     #[arg(long, default_value_t = 10)]
@@ -157,9 +157,13 @@ async fn subscribe_h3(
         for _ in 0..arguments.readers / arguments.connections {
             let mut reader = connection.subscribe(path).await?;
             let events = arguments.events_h3;
-            readers.push(tokio::spawn(
-                async move { reader.read_events(events).await },
-            ));
+            // The connection closes with its last handle.
+            let open = connection.clone();
+            readers.push(tokio::spawn(async move {
+                let result = reader.read_events(events).await;
+                drop(open);
+                result
+            }));
         }
     }
     Ok(readers)
