@@ -47,7 +47,7 @@ const HTTP2_STREAM_WINDOW_BYTES: u32 = 256 << 10;
 /// What all requests of an HTTP/2 connection may send before they are read.
 const HTTP2_CONNECTION_WINDOW_BYTES: u32 = 1 << 20;
 /// What one HTTP/2 response may hold that the connection has not sent.
-const HTTP2_SEND_BUFFER_BYTES: usize = 64 << 10;
+const HTTP2_SEND_BUFFER_BYTES: usize = 16 << 10;
 
 /// Accepts connections until the drain starts.
 pub(super) async fn accept(
