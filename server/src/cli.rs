@@ -24,7 +24,7 @@ pub enum Command {
 #[derive(Debug, Default, Args)]
 pub struct Up {
     /// Where to listen, HOST:PORT, for TCP and UDP; may be repeated. Port 0 is any free port.
-    /// Default: 127.0.0.1:4433 and [::1]:4433.
+    /// Default: port 4433 on 127.0.0.1 and ::1.
     #[arg(long, value_name = "HOST:PORT")]
     pub listen: Vec<String>,
     /// Where the node keeps its keys. Default: the platform's data directory.

@@ -9,7 +9,7 @@
 //! - [`media`]: [`MediaType`] and [`Encoding`]: MessagePack, JSON, or opaque bytes.
 //! - [`accept`]: [`Accept`]: content negotiation with q-values.
 //! - [`value`]: [`Value`]: what both encodings can say.
-//! - [`transcode`]: MessagePack to JSON and back, bounded; [`transcode::validate`] for the hot path.
+//! - [`mod@transcode`]: MessagePack to JSON and back, bounded; [`transcode::validate`] for the hot path.
 //! - [`codec`]: our own types in either encoding.
 //! - [`event`]: [`Event`], [`EventId`]: what a publish makes and a subscriber reads.
 //! - [`envelope`]: an event as one JSON or MessagePack document, payload inline.

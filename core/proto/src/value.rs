@@ -1,6 +1,6 @@
 //! Values: what both encodings can say, as a tree.
 //!
-//! The hot paths need none: [`transcode`](crate::transcode) streams. A tree is for those who look
+//! The hot paths need none: [`transcode()`](crate::transcode()) streams. A tree is for those who look
 //! inside of a payload.
 
 use crate::{

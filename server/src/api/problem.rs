@@ -10,7 +10,7 @@ use super::context::Context;
 /// one second, and a queue that is full for longer needs fewer clients rather than patience.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
 
-/// A refusal. As a response it only carries the problem; [`write`] gives it its body, in the one
+/// A refusal. As a response it only carries the problem; [`write()`] gives it its body, in the one
 /// place that knows the request's id and what its client accepts.
 #[derive(Debug, Clone)]
 pub struct Refused(pub Problem);
