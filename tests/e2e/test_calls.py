@@ -5,6 +5,7 @@ import json
 import msgpack
 import pytest
 
+import clients
 from server import wait_for
 
 ECHO = "/v1/rpc/dev/system.echo"
@@ -91,9 +92,7 @@ def test_ids_and_traces_come_back(client):
     assert answer.headers["traceparent"] != parent
 
 
-def test_a_quota_is_told_and_kept(start, request):
-    import clients
-
+def test_a_quota_is_told_and_kept(start):
     server = start("[api]\naddress_requests_per_second = 5\n")
     client = clients.client(server, "h2")
     answers = [client.request("POST", ECHO, [JSON], b"1") for _ in range(30)]

@@ -1,7 +1,11 @@
 """Events from each protocol to each protocol, and what becomes of them when a reader goes."""
 
 import http.client
+import json
+import signal
 import ssl
+import subprocess
+import threading
 
 import pytest
 
@@ -20,7 +24,7 @@ def publish(server, topic, payloads):
         connection.request("POST", f"/v1/publish/dev/{topic}", payload, dict([JSON]))
         answer = connection.getresponse()
         assert answer.status == 202
-        ids.append(__import__("json").loads(answer.read())["id"])
+        ids.append(json.loads(answer.read())["id"])
     connection.close()
     return ids
 
@@ -52,29 +56,22 @@ def test_a_reader_killed_in_the_middle_of_10000_events_resumes_without_loss(serv
 
     def read(stream, until):
         nonlocal last
-        assert stream.event()[0] == "subscribed"
         while len(seen) < until:
             name, last, event = stream.event()
             assert name == "message", event
             seen.append(event["payload"])
 
     with client.stream(path) as stream:
-        # Waits until it is subscribed, so that the first event is not missed.
-        first = stream.event()
-        assert first[0] == "subscribed"
-        import threading
-
+        assert stream.event()[0] == "subscribed"
         publisher = threading.Thread(
             target=publish, args=(server, topic, (str(n) for n in range(count)))
         )
         publisher.start()
-        while len(seen) < count // 3:
-            name, last, event = stream.event()
-            assert name == "message", event
-            seen.append(event["payload"])
+        read(stream, count // 3)
     # The connection is gone here, while events go on.
     for until in (2 * count // 3, count):
         with client.stream(path, [("last-event-id", last)]) as stream:
+            assert stream.event()[0] == "subscribed"
             read(stream, until)
     publisher.join()
     assert seen == list(range(count))
@@ -116,9 +113,6 @@ def test_a_session_that_ends_ends_its_streams(server):
 
 def test_a_slow_reader_costs_bounded_memory_and_is_told(start):
     """curl is stopped, so that its socket fills; it is told what it missed when it goes on."""
-    import signal
-    import subprocess
-
     server = start("[api]\nreader_events = 16\n[mesh]\nreplay_events = 16\n")
     command = ["curl", "-sSN", "--http1.1", "--cacert", server.ca]
     reader = subprocess.Popen(
