@@ -9,7 +9,7 @@
 //! - [`panics`]: turns a panic of a handler into a refusal.
 //!
 //! The steps are plain calls in two functions rather than layers of a router: a layer costs each
-//! request two allocations and a copy of all layers below, which was most of what a call cost.
+//! request two allocations and a copy of all layers below.
 
 mod admit;
 mod cors;
