@@ -6,7 +6,7 @@ use quinn::{
     Endpoint, EndpointConfig, IdleTimeout, Incoming, ServerConfig, TokioRuntime, TransportConfig,
     VarInt, crypto::rustls::QuicServerConfig,
 };
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
 
 use super::{Shared, h3, limits::Place, settings::Settings};
@@ -105,34 +105,33 @@ pub(super) async fn accept(endpoint: Endpoint, shared: Shared) {
 
 async fn run(incoming: Incoming, place: Place, handshakes: TaskTracker, shared: Shared) {
     let peer = incoming.remote_address();
-    if let Some((connection, _open)) = establish(incoming, &handshakes, &shared) {
-        h3::serve(connection, peer, &shared).await;
-    }
+    let Some((connection, _open)) = establish(incoming, &handshakes, &shared).await else {
+        let metrics = &shared.metrics;
+        metrics.connection_refused(Protocol::Http3, Refusal::Handshake);
+        return;
+    };
+    h3::serve(connection, peer, &shared).await;
     drop(place);
 }
 
 /// Establishes a connection. Requests in early data are served before the handshake has ended.
-fn establish(
+async fn establish(
     incoming: Incoming,
     handshakes: &TaskTracker,
     shared: &Shared,
 ) -> Option<(quinn::Connection, ConnectionGuard)> {
-    let refused = || {
-        let metrics = &shared.metrics;
-        metrics.connection_refused(Protocol::Http3, Refusal::Handshake);
-    };
-    let Ok(connecting) = incoming.accept() else {
-        refused();
-        return None;
-    };
-    let Ok((connection, established)) = connecting.into_0rtt() else {
-        refused();
-        return None;
-    };
-    let time = Duration::from_secs(shared.settings.handshake_seconds);
+    let deadline = Instant::now() + Duration::from_secs(shared.settings.handshake_seconds);
+    let under_way = handshakes.token();
+    let mut connecting = incoming.accept().ok()?;
+    // A hello may take two packets, as post-quantum ones do. Until it is whole, quinn does not know
+    // how many streams the peer allows, and would never wake who waits to open one.
+    let hello = timeout_at(deadline, connecting.handshake_data()).await;
+    hello.ok()?.ok()?;
+    let (connection, established) = connecting.into_0rtt().ok()?;
     let (metrics, handshaking) = (shared.metrics.clone(), connection.clone());
-    handshakes.spawn(async move {
-        if timeout(time, established).await.is_err() {
+    tokio::spawn(async move {
+        let _under_way = under_way;
+        if timeout_at(deadline, established).await.is_err() {
             metrics.connection_refused(Protocol::Http3, Refusal::Handshake);
             handshaking.close(EXCESSIVE_LOAD, b"the handshake took too long");
         }

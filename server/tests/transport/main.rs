@@ -8,5 +8,6 @@ mod client;
 mod drain;
 mod early;
 mod frames;
+mod hello;
 mod limits;
 mod server;
