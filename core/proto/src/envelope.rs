@@ -11,7 +11,7 @@
 use bytes::Bytes;
 
 use crate::{
-    Encoding, Event, Limits, MediaType, json, msgpack,
+    Encoding, Event, Headers, Limits, MediaType, json, msgpack,
     sink::{Blob, Container, Sink, Text},
     timestamp::rfc3339,
     transcode::{self, TranscodeError},
@@ -35,15 +35,10 @@ pub fn json_envelope(event: &Event) -> Bytes {
 pub fn json_payload(content_type: &MediaType, payload: &[u8]) -> Bytes {
     let mut out = Vec::with_capacity(FRAME_BYTES + payload.len() + payload.len() / 2);
     let mut writer = json::Writer::new(&mut out);
-    let mark = writer.begin(Container::Map);
-    let mut members = Members {
-        writer: &mut writer,
-        count: 0,
-    };
-    members.text("content_type", content_type.as_str());
-    members.payload(content_type, payload);
-    let count = members.count;
-    writer.end(Container::Map, mark, count);
+    map(&mut writer, |members| {
+        members.text("content_type", content_type.as_str());
+        members.payload(content_type, payload);
+    });
     fit(out)
 }
 
@@ -76,29 +71,27 @@ pub(crate) trait Writer: Sink {
     fn verbatim(&mut self, payload: &[u8]);
 }
 
-fn write(writer: &mut impl Writer, event: &Event) {
-    let mark = writer.begin(Container::Map);
-    let mut members = Members { writer, count: 0 };
-    members.text("id", &event.id.to_string());
-    members.text("realm", event.realm.as_str());
-    members.text("topic", event.topic.as_str());
-    members.text("publisher", &event.publisher);
-    members.text("time", &rfc3339(event.id.time_ms()));
-    members.text("content_type", event.content_type.as_str());
-    headers(members.next("headers"), event);
-    members.payload(&event.content_type, &event.payload);
-    let count = members.count;
-    writer.end(Container::Map, mark, count);
+pub(crate) fn write(writer: &mut impl Writer, event: &Event) {
+    map(writer, |members| {
+        members.text("id", &event.id.to_string());
+        members.text("realm", event.realm.as_str());
+        members.text("topic", event.topic.as_str());
+        members.text("publisher", &event.publisher);
+        members.text("time", &rfc3339(event.id.time_ms()));
+        members.text("content_type", event.content_type.as_str());
+        headers(members.next("headers"), &event.headers);
+        members.payload(&event.content_type, &event.payload);
+    });
 }
 
 /// Writes the members of a map one after the other.
-struct Members<'a, W> {
+pub(crate) struct Members<'a, W> {
     writer: &'a mut W,
     count: usize,
 }
 
 impl<W: Writer> Members<'_, W> {
-    fn next(&mut self, key: &str) -> &mut W {
+    pub(crate) fn next(&mut self, key: &str) -> &mut W {
         self.writer.item(self.count);
         self.writer.key(Text::Plain(key));
         self.writer.colon();
@@ -106,11 +99,11 @@ impl<W: Writer> Members<'_, W> {
         self.writer
     }
 
-    fn text(&mut self, key: &str, value: &str) {
+    pub(crate) fn text(&mut self, key: &str, value: &str) {
         self.next(key).text(Text::Plain(value));
     }
 
-    fn payload(&mut self, content_type: &MediaType, bytes: &[u8]) {
+    pub(crate) fn payload(&mut self, content_type: &MediaType, bytes: &[u8]) {
         if payload(self.next("payload"), content_type, bytes).is_err() {
             self.writer.bytes(Blob::Raw(bytes));
             self.next("opaque").bool(true);
@@ -118,13 +111,20 @@ impl<W: Writer> Members<'_, W> {
     }
 }
 
-fn headers(writer: &mut impl Writer, event: &Event) {
+pub(crate) fn headers(writer: &mut impl Writer, headers: &Headers) {
+    map(writer, |members| {
+        for (name, value) in headers {
+            members.text(name, value);
+        }
+    });
+}
+
+/// Writes a map.
+pub(crate) fn map<W: Writer>(writer: &mut W, members: impl FnOnce(&mut Members<'_, W>)) {
     let mark = writer.begin(Container::Map);
-    let mut members = Members { writer, count: 0 };
-    for (name, value) in &event.headers {
-        members.text(name, value);
-    }
-    let count = members.count;
+    let mut written = Members { writer, count: 0 };
+    members(&mut written);
+    let count = written.count;
     writer.end(Container::Map, mark, count);
 }
 

@@ -13,6 +13,8 @@
 //! - [`codec`]: our own types in either encoding.
 //! - [`event`]: [`Event`], [`EventId`]: what a publish makes and a subscriber reads.
 //! - [`envelope`]: an event as one JSON or MessagePack document, payload inline.
+//! - [`frame`]: [`ClientFrame`], [`GatewayFrame`]: what is said in a live session.
+//! - [`words`]: [`Policy`], [`Overflow`] and other choices.
 //! - [`timestamp`]: RFC 3339, formatting only.
 //! - [`hlc`]: the hybrid logical clock behind event ids.
 
@@ -21,13 +23,16 @@ pub mod codec;
 pub mod envelope;
 pub mod error;
 pub mod event;
+pub mod frame;
 pub mod hlc;
 pub mod media;
 pub mod name;
 pub mod pattern;
+pub mod payload;
 pub mod timestamp;
 pub mod transcode;
 pub mod value;
+pub mod words;
 
 mod json;
 mod msgpack;
@@ -39,9 +44,12 @@ pub use codec::{decode, encode};
 pub use envelope::{json_envelope, json_payload, msgpack_envelope};
 pub use error::{ErrorCode, HandlerError, Problem, Retry};
 pub use event::{Event, EventId, Headers};
+pub use frame::{ClientFrame, GatewayFrame};
 pub use media::{Encoding, MediaType, MediaTypeError};
 pub use name::{NameError, Procedure, Realm, Topic};
 pub use pattern::Pattern;
+pub use payload::Payload;
 pub use syntax::SyntaxError;
 pub use transcode::{Limits, TranscodeError, transcode, validate};
 pub use value::Value;
+pub use words::{GapReason, Overflow, Policy, Reliability};

@@ -170,17 +170,38 @@ pub(crate) fn read(
     limits: &Limits,
     sink: &mut impl Sink,
 ) -> Result<(), TranscodeError> {
+    check_length(payload, limits)?;
+    let mut budget = Budget::new(limits);
+    match encoding {
+        Encoding::Json => json::read(payload, &mut budget, sink),
+        Encoding::MsgPack => msgpack::read(payload, &mut budget, sink),
+    }
+}
+
+/// Reads the map that the payload is: for each member its key and the bytes of its value, which
+/// are well-formed and within the limits.
+pub(crate) fn members<'a>(
+    payload: &'a [u8],
+    encoding: Encoding,
+    limits: &Limits,
+    each: impl FnMut(&'a str, &'a [u8]) -> Result<(), Fault>,
+) -> Result<(), TranscodeError> {
+    check_length(payload, limits)?;
+    let mut budget = Budget::new(limits);
+    match encoding {
+        Encoding::Json => json::members(payload, &mut budget, each),
+        Encoding::MsgPack => msgpack::members(payload, &mut budget, each),
+    }
+}
+
+fn check_length(payload: &[u8], limits: &Limits) -> Result<(), TranscodeError> {
     if payload.len() > limits.bytes {
         return Err(TranscodeError {
             at: limits.bytes,
             fault: Fault::TooLong(limits.bytes),
         });
     }
-    let mut budget = Budget::new(limits);
-    match encoding {
-        Encoding::Json => json::read(payload, &mut budget, sink),
-        Encoding::MsgPack => msgpack::read(payload, &mut budget, sink),
-    }
+    Ok(())
 }
 
 /// What is left of the limits while a payload is read.

@@ -19,8 +19,9 @@ mod rings;
 mod subscription;
 mod trie;
 
+pub use macula_proto::{GapReason, Overflow};
 pub use published::{Published, Slot};
-pub use queue::{Bounds, Overflow};
+pub use queue::Bounds;
 pub use subscription::Subscription;
 
 /// What to publish.
@@ -81,17 +82,4 @@ pub struct Gap {
     pub missed: Option<u64>,
     /// Why.
     pub reason: GapReason,
-}
-
-/// Why events were lost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum GapReason {
-    /// The reader's queue was full.
-    SlowReader,
-    /// The event to resume after is older than what this node still has.
-    OutsideWindow,
-    /// The event to resume after is not one that this node can have made: it is from before the
-    /// node's start, or from the future.
-    UnknownId,
 }

@@ -12,7 +12,7 @@ use std::{
 
 use parking_lot::Mutex;
 
-use super::{Delivery, Gap, GapReason, Published};
+use super::{Delivery, Gap, GapReason, Overflow, Published};
 
 /// What a reader's queue holds at most, and what happens then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,16 +33,6 @@ impl Default for Bounds {
             overflow: Overflow::DropOldest,
         }
     }
-}
-
-/// What happens when a reader's queue is full.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Overflow {
-    /// The oldest waiting events go, and a gap tells how many.
-    #[default]
-    DropOldest,
-    /// The subscription ends after what waits and a gap.
-    Close,
 }
 
 #[derive(Debug)]

@@ -9,8 +9,7 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use macula_proto::{Headers, MediaType, Procedure, Realm};
+use macula_proto::{Headers, Procedure, Realm};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
@@ -20,18 +19,9 @@ pub(crate) mod providers;
 mod reply;
 
 pub use handler::{Failure, Handler, Invocation, Progress};
-pub use policy::Policy;
+pub use macula_proto::{Payload, Policy};
 pub use providers::Registration;
 pub use reply::{Answer, Reply};
-
-/// An argument or a result: bytes with their media type. The mesh never decodes it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Payload {
-    /// The media type of the bytes.
-    pub content_type: MediaType,
-    /// The bytes.
-    pub bytes: Bytes,
-}
 
 /// A call of a procedure.
 #[derive(Debug, Clone)]

@@ -1,21 +1,6 @@
 //! Which of several providers is asked. Pure.
 
-use serde::{Deserialize, Serialize};
-
-/// How calls are spread over the providers of one procedure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Policy {
-    /// One after the other.
-    #[default]
-    RoundRobin,
-    /// Any, by chance.
-    Random,
-    /// The one that has served longest; the others stand by.
-    First,
-    /// The one with the fewest calls in flight; among equals the one that has served longest.
-    LeastBusy,
-}
+use macula_proto::Policy;
 
 /// A provider, as far as a policy cares.
 #[derive(Debug, Clone, Copy)]
@@ -26,33 +11,31 @@ pub(super) struct Candidate {
     pub(super) concurrency: usize,
 }
 
-impl Policy {
-    /// The place of the provider to ask, out of at least one. `turn` counts calls up, `random` is
-    /// any number. A provider with a free place is preferred to one whose callers wait.
-    pub(super) fn choose(
-        self,
-        candidates: impl ExactSizeIterator<Item = Candidate> + Clone,
-        turn: usize,
-        random: usize,
-    ) -> usize {
-        let count = candidates.len();
-        let start = match self {
-            Self::RoundRobin => turn % count,
-            Self::Random => random % count,
-            Self::First => 0,
-            Self::LeastBusy => {
-                let least = candidates.enumerate().min_by_key(|(_, c)| c.load);
-                return least.map_or(0, |(place, _)| place);
-            }
-        };
-        let from_start = candidates
-            .clone()
-            .enumerate()
-            .skip(start)
-            .chain(candidates.enumerate().take(start));
-        let mut free = from_start.filter(|(_, c)| c.load < c.concurrency);
-        free.next().map_or(start, |(place, _)| place)
-    }
+/// The place of the provider to ask, out of at least one. `turn` counts calls up, `random` is
+/// any number. A provider with a free place is preferred to one whose callers wait.
+pub(super) fn choose(
+    policy: Policy,
+    candidates: impl ExactSizeIterator<Item = Candidate> + Clone,
+    turn: usize,
+    random: usize,
+) -> usize {
+    let count = candidates.len();
+    let start = match policy {
+        Policy::RoundRobin => turn % count,
+        Policy::Random => random % count,
+        Policy::First => 0,
+        Policy::LeastBusy => {
+            let least = candidates.enumerate().min_by_key(|(_, c)| c.load);
+            return least.map_or(0, |(place, _)| place);
+        }
+    };
+    let from_start = candidates
+        .clone()
+        .enumerate()
+        .skip(start)
+        .chain(candidates.enumerate().take(start));
+    let mut free = from_start.filter(|(_, c)| c.load < c.concurrency);
+    free.next().map_or(start, |(place, _)| place)
 }
 
 #[cfg(test)]
@@ -64,7 +47,7 @@ mod tests {
             load,
             concurrency: 2,
         });
-        let chosen = policy.choose(candidates, turn, turn);
+        let chosen = choose(policy, candidates, turn, turn);
         assert_eq!(chosen, expected, "{policy:?} {loads:?} {turn}");
     }
 

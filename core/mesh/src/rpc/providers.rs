@@ -13,7 +13,10 @@ use parking_lot::RwLock;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use super::{Call, Handler, Policy, Reply, Schema, Serve, policy::Candidate};
+use super::{
+    Call, Handler, Policy, Reply, Schema, Serve,
+    policy::{Candidate, choose},
+};
 use crate::settings::Settings;
 
 /// The providers of a node, and how many calls they have in flight.
@@ -122,7 +125,7 @@ impl Providers {
         let service = service.or_insert_with(|| Service::new(policy.unwrap_or_default()));
         if policy.is_some_and(|policy| policy != service.policy) {
             let detail = format!(
-                "{procedure} is served with policy {:?}, expected the same or none",
+                "{procedure} is served with policy {}, expected the same or none",
                 service.policy
             );
             return Err(Problem::new(ErrorCode::InvalidRequest, detail));
@@ -236,9 +239,8 @@ impl Service {
             load: provider.load.load(Ordering::Relaxed),
             concurrency: provider.concurrency,
         });
-        let chosen = self
-            .policy
-            .choose(candidates, turn, rand::random::<u32>() as usize);
+        let random = rand::random::<u32>() as usize;
+        let chosen = choose(self.policy, candidates, turn, random);
         Arc::clone(&self.providers[chosen])
     }
 }

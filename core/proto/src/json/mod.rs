@@ -9,5 +9,5 @@ mod writer;
 
 pub(crate) use cursor::unescape;
 pub(crate) use number::Number;
-pub(crate) use reader::read;
+pub(crate) use reader::{members, read};
 pub(crate) use writer::Writer;

@@ -5,7 +5,7 @@ use crate::{
         cursor::Cursor,
         reserved::{self, Reserved},
     },
-    sink::{Container, Sink, Text},
+    sink::{Container, Discard, Sink, Text},
     transcode::{Budget, Fault, TranscodeError},
 };
 
@@ -15,10 +15,7 @@ pub(crate) fn read(
     budget: &mut Budget,
     sink: &mut impl Sink,
 ) -> Result<(), TranscodeError> {
-    let text = std::str::from_utf8(payload).map_err(|error| TranscodeError {
-        at: error.valid_up_to(),
-        fault: Fault::NotUtf8,
-    })?;
+    let text = utf8(payload)?;
     let mut reader = Reader {
         cursor: Cursor::new(text),
         budget,
@@ -26,11 +23,51 @@ pub(crate) fn read(
     };
     reader.cursor.whitespace();
     reader.value()?;
+    reader.finish(text)
+}
+
+/// Reads the object that the payload is: for each member its key, and its value's text, which is
+/// well-formed. A key with escapes is given as it stands between the quotes.
+pub(crate) fn members<'a>(
+    payload: &'a [u8],
+    budget: &mut Budget,
+    mut each: impl FnMut(&'a str, &'a [u8]) -> Result<(), Fault>,
+) -> Result<(), TranscodeError> {
+    let text = utf8(payload)?;
+    let mut reader = Reader {
+        cursor: Cursor::new(text),
+        budget,
+        sink: &mut Discard,
+    };
     reader.cursor.whitespace();
-    match reader.cursor.position() == text.len() {
-        true => Ok(()),
-        false => Err(reader.cursor.error(Fault::Trailing)),
+    if reader.cursor.peek() != Some(b'{') {
+        return Err(reader.cursor.expected("an object"));
     }
+    let mark = reader.begin(Container::Map)?;
+    let mut count = 0;
+    if !reader.cursor.take(b'}') {
+        loop {
+            let start = reader.cursor;
+            let (Text::Plain(key) | Text::Escaped(key)) = reader.key()?;
+            let from = reader.cursor.position();
+            reader.value()?;
+            let value = &payload[from..reader.cursor.position()];
+            each(key, value).map_err(|fault| start.error(fault))?;
+            count += 1;
+            if reader.last(b'}', "`,` or `}`")? {
+                break;
+            }
+        }
+    }
+    reader.end(Container::Map, mark, count);
+    reader.finish(text)
+}
+
+fn utf8(payload: &[u8]) -> Result<&str, TranscodeError> {
+    std::str::from_utf8(payload).map_err(|error| TranscodeError {
+        at: error.valid_up_to(),
+        fault: Fault::NotUtf8,
+    })
 }
 
 struct Reader<'a, 'b, S> {
@@ -39,7 +76,7 @@ struct Reader<'a, 'b, S> {
     sink: &'b mut S,
 }
 
-impl<S: Sink> Reader<'_, '_, S> {
+impl<'a, S: Sink> Reader<'a, '_, S> {
     fn value(&mut self) -> Result<(), TranscodeError> {
         let start = self.cursor;
         self.budget.item().map_err(|fault| start.error(fault))?;
@@ -115,18 +152,32 @@ impl<S: Sink> Reader<'_, '_, S> {
     }
 
     fn member(&mut self, escaped: bool) -> Result<(), TranscodeError> {
-        let counted = self.budget.item();
-        counted.map_err(|fault| self.cursor.error(fault))?;
-        let key = self.cursor.string()?;
-        match escaped {
-            true => self.sink.key(Text::Plain(&key.unescape()[1..])),
-            false => self.sink.key(key),
-        }
-        if !self.cursor.punctuation(b':') {
-            return Err(self.cursor.expected("`:`"));
+        match (self.key()?, escaped) {
+            (key, true) => self.sink.key(Text::Plain(&key.unescape()[1..])),
+            (key, false) => self.sink.key(key),
         }
         self.sink.colon();
         self.value()
+    }
+
+    /// A key and the colon after it.
+    fn key(&mut self) -> Result<Text<'a>, TranscodeError> {
+        let counted = self.budget.item();
+        counted.map_err(|fault| self.cursor.error(fault))?;
+        let key = self.cursor.string()?;
+        match self.cursor.punctuation(b':') {
+            true => Ok(key),
+            false => Err(self.cursor.expected("`:`")),
+        }
+    }
+
+    /// Nothing but whitespace may follow.
+    fn finish(&mut self, text: &str) -> Result<(), TranscodeError> {
+        self.cursor.whitespace();
+        match self.cursor.position() == text.len() {
+            true => Ok(()),
+            false => Err(self.cursor.error(Fault::Trailing)),
+        }
     }
 
     fn begin(&mut self, container: Container) -> Result<usize, TranscodeError> {

@@ -1,7 +1,7 @@
 //! Reads MessagePack into a sink.
 
 use crate::{
-    sink::{Blob, Container, Sink, Text},
+    sink::{Blob, Container, Discard, Sink, Text},
     transcode::{Budget, Fault, TranscodeError},
 };
 
@@ -18,6 +18,46 @@ pub(crate) fn read(
         sink,
     };
     reader.value()?;
+    match reader.rest.is_empty() {
+        true => Ok(()),
+        false => Err(reader.error(Fault::Trailing)),
+    }
+}
+
+/// Reads the map that the payload is: for each member its key, and its value's bytes, which are
+/// well-formed.
+pub(crate) fn members<'a>(
+    payload: &'a [u8],
+    budget: &mut Budget,
+    mut each: impl FnMut(&'a str, &'a [u8]) -> Result<(), Fault>,
+) -> Result<(), TranscodeError> {
+    let mut reader = Reader {
+        payload,
+        rest: payload,
+        budget,
+        sink: &mut Discard,
+    };
+    let [marker] = reader.array()?;
+    let count = match marker {
+        0x80..=0x8F => usize::from(marker & 15),
+        0xDE | 0xDF => reader.size(marker - 0xDE + 1)?,
+        _ => {
+            let fault = Fault::Expected("a map");
+            return Err(TranscodeError { at: 0, fault });
+        }
+    };
+    let mark = reader.begin(Container::Map, count.saturating_mul(2))?;
+    for _ in 0..count {
+        let at = reader.position();
+        let Some(Text::Plain(key)) = reader.key_text()? else {
+            return Err(reader.error(Fault::KeyNotText));
+        };
+        let from = reader.position();
+        reader.value()?;
+        let value = &payload[from..reader.position()];
+        each(key, value).map_err(|fault| TranscodeError { at, fault })?;
+    }
+    reader.end(Container::Map, mark, count);
     match reader.rest.is_empty() {
         true => Ok(()),
         false => Err(reader.error(Fault::Trailing)),
@@ -154,6 +194,17 @@ impl<'a, S: Sink> Reader<'a, '_, S> {
     }
 
     fn key(&mut self) -> Result<(), TranscodeError> {
+        if let Some(key) = self.key_text()? {
+            self.sink.key(key);
+            return Ok(());
+        }
+        let allowed = self.sink.other_key();
+        allowed.map_err(|fault| self.error(fault))?;
+        self.value()
+    }
+
+    /// The key that comes next, if it is a string.
+    fn key_text(&mut self) -> Result<Option<Text<'a>>, TranscodeError> {
         let length = match self.rest {
             [marker @ 0xA0..=0xBF, ..] => {
                 let length = usize::from(marker & 31);
@@ -164,17 +215,11 @@ impl<'a, S: Sink> Reader<'a, '_, S> {
                 self.rest = &self.rest[1..];
                 self.size(marker - 0xD9)?
             }
-            _ => {
-                let allowed = self.sink.other_key();
-                allowed.map_err(|fault| self.error(fault))?;
-                return self.value();
-            }
+            _ => return Ok(None),
         };
         let counted = self.budget.item();
         counted.map_err(|fault| self.error(fault))?;
-        let key = self.text(length)?;
-        self.sink.key(key);
-        Ok(())
+        self.text(length).map(Some)
     }
 
     /// Enters a container, if the bytes for so many values can be there at all.
