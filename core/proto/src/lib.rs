@@ -14,6 +14,7 @@
 //! - [`event`]: [`Event`], [`EventId`]: what a publish makes and a subscriber reads.
 //! - [`envelope`]: an event as one JSON or MessagePack document, payload inline.
 //! - [`frame`]: [`ClientFrame`], [`GatewayFrame`]: what is said in a live session.
+//! - [`live`]: the state of a live session at its gateway.
 //! - [`words`]: [`Policy`], [`Overflow`] and other choices.
 //! - [`timestamp`]: RFC 3339, formatting only.
 //! - [`hlc`]: the hybrid logical clock behind event ids.
@@ -25,6 +26,7 @@ pub mod error;
 pub mod event;
 pub mod frame;
 pub mod hlc;
+pub mod live;
 pub mod media;
 pub mod name;
 pub mod pattern;

@@ -27,7 +27,7 @@ frames! {
 
     #[doc = "Calls a procedure. `progress` may follow, then one `result` or `error`."]
     Call "call" {
-        id: u64 = "The operation's number, which no operation of the client's has at the moment.",
+        id: u64 = "The operation's number, new in this live session.",
         realm: Option<Realm> = "The realm; the session's unless said otherwise.",
         procedure: Procedure = "The procedure.",
         timeout_ms: Option<u64> = "How long to wait for the result; 5000 unless said otherwise, at most 600000.",
@@ -49,7 +49,7 @@ frames! {
 
     #[doc = "Subscribes to a pattern. `subscribed` follows, then `event` and `gap` until the client unsubscribes."]
     Subscribe "subscribe" {
-        id: u64 = "The operation's number, which no operation of the client's has at the moment.",
+        id: u64 = "The operation's number, new in this live session.",
         realm: Option<Realm> = "The realm; the session's unless said otherwise.",
         pattern: Pattern = "The topics: a name in which a segment may be `*` and the last `**`.",
         replay: Option<u64> = "How many events back to begin, at most 10000.",
@@ -65,7 +65,7 @@ frames! {
 
     #[doc = "Serves a procedure. `served` or `error` follows, then an `invoke` for each call until the client stops serving."]
     Serve "serve" {
-        id: u64 = "The operation's number, which no operation of the client's has at the moment.",
+        id: u64 = "The operation's number, new in this live session.",
         realm: Option<Realm> = "The realm; the session's unless said otherwise.",
         procedure: Procedure = "The procedure.",
         policy: Option<Policy> = "How calls are spread over several providers; what the others have agreed on unless said otherwise.",
@@ -107,7 +107,7 @@ frames! {
 
     #[doc = "Finds procedures, topics and nodes. `discovered` or `error` follows."]
     Discover "discover" {
-        id: u64 = "The operation's number, which no operation of the client's has at the moment.",
+        id: u64 = "The operation's number, new in this live session.",
         realm: Option<Realm> = "The realm; the session's unless said otherwise.",
         pattern: Pattern = "The names wanted.",
         kind: Option<Arc<str>> = "`procedure`, `topic` or `node`; all unless said otherwise.",

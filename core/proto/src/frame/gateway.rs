@@ -107,7 +107,7 @@ frames! {
 
     #[doc = "An operation is over that has no other end: the answer to `unsubscribe`, `unserve` and `cancel`, and the end of a subscription with `overflow: close`."]
     Ended "ended" {
-        id: u64 = "The operation's number, which may be used again.",
+        id: u64 = "The operation's number.",
     }
 
     #[doc = "The gateway is about to close the transport."]
