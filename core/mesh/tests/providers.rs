@@ -232,3 +232,21 @@ async fn a_node_without_room_for_its_own_procedures_does_not_start() {
     let refused = Mesh::start(identity(), &settings).unwrap_err();
     assert_eq!(refused.code, ErrorCode::Overloaded);
 }
+
+#[tokio::test]
+async fn a_provider_that_is_away_is_passed_over_and_alone_is_unavailable() {
+    for policy in Policy::ALL.iter().copied() {
+        let mesh = mesh();
+        let served = providers(&mesh, 3, policy, 1);
+        served[0].set_away(true);
+        served[2].set_away(true);
+        // The second time its only place is taken, and it is still the one that can be asked.
+        let asked = [served_by(&mesh), served_by(&mesh)];
+        assert_eq!(asked, ["1", "1"], "{policy}");
+        served[1].set_away(true);
+        let refused = mesh.call(call("a")).expect_err("all are away");
+        assert_eq!(refused.code, ErrorCode::ProviderUnavailable, "{policy}");
+        served[2].set_away(false);
+        assert_eq!(served_by(&mesh), "2", "{policy}");
+    }
+}

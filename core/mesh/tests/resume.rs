@@ -184,3 +184,16 @@ async fn lesson_20_ids_of_another_run_are_unknown_and_never_come_again() {
     let soon = EventId::from_u128(first.as_u128() + (30_000 << 80));
     check(&mesh, "a", Replay::After(soon), &[]);
 }
+
+#[tokio::test]
+async fn who_has_read_nothing_resumes_after_the_position() {
+    let (mesh, _) = mesh_with(&small());
+    publish_all(&mesh, "a", 0..3);
+    let live = subscribe(&mesh, "a", Replay::None).position();
+    let replayed = subscribe(&mesh, "a", Replay::Last(2)).position();
+    publish_all(&mesh, "a", 3..5);
+    check(&mesh, "a", Replay::After(live), &events(3..5));
+    check(&mesh, "a", Replay::After(replayed), &events(1..5));
+    let resumed = subscribe(&mesh, "a", Replay::After(live));
+    assert_eq!(resumed.position(), live);
+}

@@ -161,6 +161,10 @@ impl Exchange {
             Replay::Last(count) => deliveries(state.rings.last(&realm, &pattern, count)),
             Replay::After(id) => self.resume(state, &realm, &pattern, id, now_ms),
         };
+        let position = match replay {
+            Replay::After(id) => id,
+            Replay::None | Replay::Last(_) => before(&backlog).unwrap_or(state.newest),
+        };
         let key = state.next_key;
         state.next_key += 1;
         state.subscriptions += 1;
@@ -175,6 +179,7 @@ impl Exchange {
             (realm, pattern, key),
             backlog,
             queue,
+            position,
         ))
     }
 
@@ -252,6 +257,15 @@ impl Exchange {
             replay_bytes,
         }
     }
+}
+
+/// The id before the first event.
+fn before(backlog: &[Delivery]) -> Option<EventId> {
+    let first = backlog.iter().find_map(|delivery| match delivery {
+        Delivery::Event(published) => Some(published.event.id.as_u128()),
+        Delivery::Gap(_) => None,
+    });
+    first.map(|id| EventId::from_u128(id.saturating_sub(1)))
 }
 
 fn deliveries(events: Vec<Arc<Published>>) -> Vec<Delivery> {

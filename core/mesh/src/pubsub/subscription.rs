@@ -8,7 +8,7 @@ use std::{
 };
 
 use futures_util::Stream;
-use macula_proto::{Pattern, Realm};
+use macula_proto::{EventId, Pattern, Realm};
 
 use super::{Delivery, exchange::Exchange, queue::Queue};
 
@@ -24,6 +24,7 @@ pub struct Subscription {
     place: (Realm, Pattern, u64),
     backlog: vec::IntoIter<Delivery>,
     queue: Arc<Queue>,
+    position: EventId,
 }
 
 impl Subscription {
@@ -32,12 +33,14 @@ impl Subscription {
         place: (Realm, Pattern, u64),
         backlog: Vec<Delivery>,
         queue: Arc<Queue>,
+        position: EventId,
     ) -> Self {
         Self {
             exchange,
             place,
             backlog: backlog.into_iter(),
             queue,
+            position,
         }
     }
 
@@ -45,6 +48,13 @@ impl Subscription {
     #[must_use]
     pub fn backlog(&self) -> usize {
         self.backlog.len()
+    }
+
+    /// Where it began: every event that it delivers is after this id. Who lost the subscription
+    /// before the first event resumes after it.
+    #[must_use]
+    pub fn position(&self) -> EventId {
+        self.position
     }
 
     /// Takes what is there: up to `max` deliveries, and payloads of up to `max_bytes` together (a

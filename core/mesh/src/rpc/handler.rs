@@ -69,6 +69,14 @@ impl Progress {
             let _ = sender.send(progress).await;
         }
     }
+
+    /// Tells progress if the caller has read enough of what was told before; else it is dropped, for
+    /// whoever must not wait.
+    pub fn offer(&self, progress: Payload) {
+        if let Some(sender) = &self.0 {
+            let _ = sender.try_send(progress);
+        }
+    }
 }
 
 /// Why a handler has no result.

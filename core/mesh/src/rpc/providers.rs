@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
@@ -60,6 +60,8 @@ pub(crate) struct Provider {
     pub(crate) places: Arc<Semaphore>,
     /// Calls that run or wait.
     pub(crate) load: AtomicUsize,
+    /// True while the provider cannot be reached, and may come back.
+    away: AtomicBool,
     /// Cancelled when the provider stops serving.
     pub(crate) gone: CancellationToken,
 }
@@ -139,6 +141,7 @@ impl Providers {
             concurrency,
             places: Arc::new(Semaphore::new(concurrency)),
             load: AtomicUsize::new(0),
+            away: AtomicBool::new(false),
             gone: CancellationToken::new(),
         });
         service.providers.push(Arc::clone(&provider));
@@ -165,7 +168,10 @@ impl Providers {
                 let detail = format!("nobody serves {} in {}", call.procedure, call.realm);
                 return Err(Problem::new(ErrorCode::ProcedureNotFound, detail));
             };
-            service.choose()
+            service.choose().ok_or_else(|| {
+                let detail = format!("the providers of {} are away", call.procedure);
+                Problem::new(ErrorCode::ProviderUnavailable, detail)
+            })?
         };
         let load = provider.load.fetch_add(1, Ordering::Relaxed);
         let calls = self.calls.fetch_add(1, Ordering::Relaxed);
@@ -230,18 +236,24 @@ impl Service {
         }
     }
 
-    fn choose(&self) -> Arc<Provider> {
+    /// The provider to ask, of those that are not away.
+    fn choose(&self) -> Option<Arc<Provider>> {
+        let here = |provider: &&Arc<Provider>| !provider.away.load(Ordering::Relaxed);
         if let [only] = self.providers.as_slice() {
-            return Arc::clone(only);
+            return Some(only).filter(here).cloned();
         }
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         let candidates = self.providers.iter().map(|provider| Candidate {
-            load: provider.load.load(Ordering::Relaxed),
+            load: match here(&provider) {
+                true => provider.load.load(Ordering::Relaxed),
+                false => usize::MAX,
+            },
             concurrency: provider.concurrency,
         });
         let random = rand::random::<u32>() as usize;
         let chosen = choose(self.policy, candidates, turn, random);
-        Arc::clone(&self.providers[chosen])
+        let (before, from) = self.providers.split_at(chosen);
+        from.iter().chain(before).find(here).cloned()
     }
 }
 
@@ -250,6 +262,12 @@ impl Registration {
     #[must_use]
     pub fn procedure(&self) -> &Procedure {
         &self.procedure
+    }
+
+    /// Says whether the provider cannot be reached for now. Calls that it has stay; new ones go to
+    /// others, or end with `provider_unavailable` at once.
+    pub fn set_away(&self, away: bool) {
+        self.provider.away.store(away, Ordering::Relaxed);
     }
 }
 
