@@ -6,7 +6,7 @@
 //!
 //! - [`client`], [`gateway`]: the frames, each a type of its own, from one [`table`].
 //! - [`field`], [`parts`], [`payload`]: what stands in their members.
-//! - [`members`]: a frame split into its members.
+//! - [`members`]: a frame split into its members. [`stream`]: frames on a byte stream.
 
 mod client;
 mod field;
@@ -14,6 +14,7 @@ mod gateway;
 mod members;
 mod parts;
 mod payload;
+pub mod stream;
 mod table;
 
 use bytes::Bytes;
