@@ -3,7 +3,9 @@
 //! Every transport gives one [`Conn`] to the stack with each request. So the stack and the API treat
 //! a request alike wherever it came from.
 
-use std::net::SocketAddr;
+use std::{any::Any, fmt, net::SocketAddr, sync::Arc};
+
+use tokio_util::sync::CancellationToken;
 
 /// The HTTP version a request came over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -37,4 +39,29 @@ pub struct Conn {
     pub peer: SocketAddr,
     /// True while the request came in TLS early data, which an attacker could replay (RFC 8470).
     pub early_data: bool,
+}
+
+/// Keeps the connection behind a request that becomes something else, such as a WebSocket: counted,
+/// in use, and waited for when the node goes down. It stands in the request's extensions.
+#[derive(Clone)]
+pub struct Hold {
+    /// Cancelled when the connection is cut off.
+    pub cut: CancellationToken,
+    _guards: Arc<dyn Any + Send + Sync>,
+}
+
+impl Hold {
+    /// Keeps what the guards keep.
+    pub fn new(cut: CancellationToken, guards: impl Any + Send + Sync) -> Self {
+        Self {
+            cut,
+            _guards: Arc::new(guards),
+        }
+    }
+}
+
+impl fmt::Debug for Hold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hold").finish_non_exhaustive()
+    }
 }

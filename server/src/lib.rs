@@ -8,6 +8,7 @@
 //! - [`conn`]: what a request knows of the connection it came on.
 //! - [`stack`]: what happens to each request before and after its handler.
 //! - [`api`]: the resources, each beside its description.
+//! - [`live`]: live sessions, on WebTransport and WebSocket.
 //! - [`session`]: who a client is and what it may do; tokens, tickets and limits.
 //! - [`metrics`]: what is counted. [`ready`]: how a node says that it serves.
 //! - [`drain`]: the graceful end, as everybody sees it.
@@ -17,6 +18,7 @@ pub mod cli;
 pub mod config;
 pub mod conn;
 pub mod drain;
+pub mod live;
 pub mod logging;
 pub mod metrics;
 pub mod node;

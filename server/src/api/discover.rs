@@ -34,16 +34,20 @@ pub(super) struct Query {
 /// The level that every node can ask.
 const CLUSTER: &str = "cluster";
 
-impl Query {
-    fn kinds(&self) -> Result<Vec<Kind>, Problem> {
-        let Some(kinds) = &self.kind else {
-            return Ok(Kind::ALL.to_vec());
-        };
-        let read = |text: &str| Kind::ALL.into_iter().find(|kind| kind.as_str() == text);
-        let kinds: Option<Vec<_>> = kinds.split(',').map(read).collect();
-        kinds.ok_or_else(|| invalid("expected `kind` of procedure, topic or node"))
-    }
+/// The kinds that are named, with commas between; all when none is.
+///
+/// # Errors
+/// `invalid_request` for any other.
+pub fn kinds(named: Option<&str>) -> Result<Vec<Kind>, Problem> {
+    let Some(named) = named else {
+        return Ok(Kind::ALL.to_vec());
+    };
+    let read = |text: &str| Kind::ALL.into_iter().find(|kind| kind.as_str() == text);
+    let kinds: Option<Vec<_>> = named.split(',').map(read).collect();
+    kinds.ok_or_else(|| invalid("expected `kind` of procedure, topic or node"))
+}
 
+impl Query {
     fn scope(&self) -> Result<(), Problem> {
         match self.scope.as_deref() {
             None | Some(CLUSTER) => Ok(()),
@@ -157,7 +161,7 @@ pub(super) async fn discover(
     let page = gateway.mesh.discover(&Discover {
         realm,
         pattern,
-        kinds: query.kinds()?,
+        kinds: kinds(query.kind.as_deref())?,
         limit: query.limit.unwrap_or(DEFAULT_LIMIT),
         cursor: query.cursor,
     })?;

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::{idempotency::Idempotency, principal::ANONYMOUS, settings::Settings};
 use crate::{
     drain,
+    live::Lives,
     metrics::{Live, Metrics},
     session::{Sessions, Tickets, addresses::Addresses, bucket::Quota},
 };
@@ -30,6 +31,8 @@ pub struct Gateway {
     pub anonymous: Arc<str>,
     /// Who has a session.
     pub sessions: Arc<Sessions>,
+    /// Live sessions.
+    pub lives: Lives,
     /// One-use tickets.
     pub tickets: Tickets,
     /// The buckets of those without a session.
@@ -64,6 +67,7 @@ impl Gateway {
             mesh,
             anonymous: ANONYMOUS.into(),
             sessions: Arc::new(sessions),
+            lives: Lives::default(),
             tickets: Tickets::default(),
             addresses: Addresses::new(Instant::now()),
             session_quota: Quota::per_second(settings.session_requests_per_second),
@@ -105,5 +109,6 @@ async fn housekeep(gateway: std::sync::Weak<Gateway>, mut drain: drain::Signal) 
         let now = Instant::now();
         gateway.sessions.sweep(now);
         gateway.tickets.sweep(now);
+        gateway.lives.sweep();
     }
 }

@@ -159,22 +159,34 @@ pub fn mismatch() -> Problem {
 /// `invalid_request` when there are several, or it is not 1–255 visible characters.
 pub fn key(principal: &Principal, headers: &HeaderMap) -> Result<Option<Key>, Problem> {
     let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
-    let Some(value) = values.next() else {
-        return Ok(None);
-    };
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) => key_of(principal, value.as_bytes()).map(Some),
+        (Some(_), Some(_)) => Err(malformed()),
+    }
+}
+
+/// A key of the principal's.
+///
+/// # Errors
+/// `invalid_request` when it is not 1–255 visible characters.
+pub fn key_of(principal: &Principal, key: &[u8]) -> Result<Key, Problem> {
     let visible = |byte: &u8| byte.is_ascii_graphic() || *byte == b' ';
-    let good = (1..=MAX_KEY_BYTES).contains(&value.len()) && value.as_bytes().iter().all(visible);
-    if !good || values.next().is_some() {
-        let detail = format!("expected one `Idempotency-Key` of 1-{MAX_KEY_BYTES} characters");
-        return Err(Problem::new(ErrorCode::InvalidRequest, detail));
+    if !(1..=MAX_KEY_BYTES).contains(&key.len()) || !key.iter().all(visible) {
+        return Err(malformed());
     }
     let mut owned = Fingerprint::of("key");
     match principal {
         Principal::Session(session) => owned.text(&session.id),
         Principal::Anonymous => owned.text(""),
     }
-    owned.bytes(value.as_bytes());
-    Ok(Some(Key(owned.finish())))
+    owned.bytes(key);
+    Ok(Key(owned.finish()))
+}
+
+fn malformed() -> Problem {
+    let detail = format!("expected one `Idempotency-Key` of 1-{MAX_KEY_BYTES} characters");
+    Problem::new(ErrorCode::InvalidRequest, detail)
 }
 
 /// What a request is, in 32 bytes; each part is told apart from its neighbours by its length.

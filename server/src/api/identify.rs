@@ -63,13 +63,17 @@ fn principal(gateway: &Gateway, parts: &Parts, now: Instant) -> Result<Principal
             None => return Err(unauthenticated("expected a ticket that is new and unused")),
         },
     };
-    session.map(Principal::Session).map_err(|error| {
+    session.map(Principal::Session).map_err(Problem::from)
+}
+
+impl From<FindError> for Problem {
+    fn from(error: FindError) -> Self {
         let code = match error {
             FindError::Unknown => ErrorCode::Unauthenticated,
             FindError::Ended => ErrorCode::SessionExpired,
         };
-        Problem::new(code, error.to_string())
-    })
+        Self::new(code, error.to_string())
+    }
 }
 
 /// The token of `Authorization: Bearer <token>` (RFC 6750 §2.1).

@@ -5,12 +5,13 @@
 //! - [`principal`], [`identify`]: who asks. [`body`]: reads a bounded body. [`params`]: names and parameters.
 //! - [`problem`], [`answer`]: the two ways in which a handler ends.
 //! - One module for each resource: [`sessions`], [`rpc`], [`publish`], [`subscribe`],
-//!   [`discover`], [`errors`], [`health`].
+//!   [`discover`], [`connect`], [`errors`], [`health`].
 //! - [`sse`]: Server-Sent Events. [`idempotency`]: answers kept for who asks again.
 //! - [`spec`]: the OpenAPI description of all this, from the code.
 
 pub mod answer;
 pub mod body;
+pub mod connect;
 pub mod context;
 pub mod discover;
 pub mod errors;
@@ -60,6 +61,8 @@ fn routes() -> OpenApiRouter<Arc<Gateway>> {
         .routes(routes!(publish::publish))
         .routes(routes!(subscribe::subscribe))
         .routes(routes!(discover::discover))
+        .routes(routes!(connect::connect))
+        .route("/v1/connect", axum::routing::connect(connect::connect))
         .routes(routes!(errors::explain))
         .routes(routes!(health::alive))
         .routes(routes!(health::ready))

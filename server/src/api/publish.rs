@@ -8,7 +8,7 @@ use axum::{
 };
 use http::StatusCode;
 use macula_mesh::Publish;
-use macula_proto::{EventId, Realm, Topic};
+use macula_proto::{EventId, Problem, Realm, Topic};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -82,18 +82,21 @@ pub(super) async fn publish(
 }
 
 /// Publishes, unless the key's event was published before.
-fn publish_once(
-    gateway: &Arc<Gateway>,
+///
+/// # Errors
+/// `idempotency_in_flight` and `idempotency_mismatch`.
+pub fn publish_once(
+    gateway: &Gateway,
     key: idempotency::Key,
     publish: Publish,
-) -> Result<EventId, Refused> {
+) -> Result<EventId, Problem> {
     let mut fingerprint = Fingerprint::of("publish");
     fingerprint.text(publish.realm.as_str());
     fingerprint.text(publish.topic.as_str());
     fingerprint.payload(&publish.content_type, &publish.headers, &publish.payload);
     match gateway.idempotency.begin(key, fingerprint)? {
         idempotency::Begin::Again(Kept::Published(id)) => Ok(id),
-        idempotency::Begin::Again(Kept::Called(_)) => Err(idempotency::mismatch().into()),
+        idempotency::Begin::Again(Kept::Called(_)) => Err(idempotency::mismatch()),
         idempotency::Begin::First(running) => {
             let id = gateway.mesh.publish(publish).event.id;
             running.keep(Kept::Published(id));

@@ -46,15 +46,17 @@ pub(super) struct Query {
     timeout_ms: Option<u64>,
 }
 
-impl Query {
-    fn timeout(&self) -> Result<Duration, Problem> {
-        let ms = self.timeout_ms.unwrap_or(DEFAULT_TIMEOUT_MS);
-        if (1..=MAX_TIMEOUT_MS).contains(&ms) {
-            return Ok(Duration::from_millis(ms));
-        }
-        let detail = format!("expected `timeout_ms` from 1 to {MAX_TIMEOUT_MS}");
-        Err(Problem::new(ErrorCode::InvalidRequest, detail))
+/// How long a caller waits.
+///
+/// # Errors
+/// `invalid_request` when it is not 1–[`MAX_TIMEOUT_MS`].
+pub fn timeout(ms: Option<u64>) -> Result<Duration, Problem> {
+    let ms = ms.unwrap_or(DEFAULT_TIMEOUT_MS);
+    if (1..=MAX_TIMEOUT_MS).contains(&ms) {
+        return Ok(Duration::from_millis(ms));
     }
+    let detail = format!("expected `timeout_ms` from 1 to {MAX_TIMEOUT_MS}");
+    Err(Problem::new(ErrorCode::InvalidRequest, detail))
 }
 
 /// Call a procedure.
@@ -92,7 +94,7 @@ pub(super) async fn call(
 ) -> Result<Response, Refused> {
     principal.enter(&gateway, &realm)?;
     let streamed = context.accept()?.accepts_event_stream();
-    let timeout = query.timeout()?;
+    let timeout = timeout(query.timeout_ms)?;
     let key = idempotency::key(&principal, request.headers())?;
     let application = headers::read(request.headers(), &context)?;
     let argument = body::payload(&gateway, &context, request).await?;
@@ -125,7 +127,10 @@ async fn finish(reply: Reply) -> Called {
 }
 
 /// Calls, unless the key's call was carried out before.
-async fn call_once(
+///
+/// # Errors
+/// Those of the call before it begins, `idempotency_in_flight` and `idempotency_mismatch`.
+pub async fn call_once(
     gateway: &Arc<Gateway>,
     key: idempotency::Key,
     call: Call,

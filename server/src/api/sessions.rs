@@ -1,6 +1,7 @@
 //! `/v1/session`: opens, shows and ends a session; `/v1/session/ticket`: a ticket for it.
 
 use std::{
+    net::IpAddr,
     sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -24,7 +25,7 @@ use super::{
     problem::Refused,
     rpc::MAX_TIMEOUT_MS,
 };
-use crate::session::{Session, addresses::Address, ticket};
+use crate::session::{Session, addresses::Address, ticket, token::Secret};
 
 /// The longest name that a client may give itself, in characters.
 const MAX_SUBJECT_CHARS: usize = 128;
@@ -153,19 +154,34 @@ pub(super) async fn open(
         }
         None => Opening::default(),
     };
-    let realm = realm(&gateway, opening.realm)?;
-    let subject = subject(opening.subject)?;
-    let address = Address::from(context.peer().ip());
-    let opened = gateway
-        .sessions
-        .open(realm, subject, address, Instant::now());
-    let (token, session) =
-        opened.map_err(|error| Problem::new(ErrorCode::Overloaded, error.to_string()))?;
+    let peer = context.peer().ip();
+    let subject = opening.subject.as_deref();
+    let (token, session) = open_for(&gateway, opening.realm, subject, peer)?;
     let opened = Opened {
         token: token.text(),
         session: describe(&gateway, &session, &uri, &headers),
     };
     Ok(no_store(answer.with(StatusCode::CREATED, &opened)))
+}
+
+/// Opens a session in an open realm for whoever asks, at this address.
+///
+/// # Errors
+/// `unauthenticated` when the realm is not open, `invalid_request` for a subject that cannot be one,
+/// `overloaded` when there is no room.
+pub fn open_for(
+    gateway: &Gateway,
+    asked: Option<Realm>,
+    name: Option<&str>,
+    peer: IpAddr,
+) -> Result<(Secret, Arc<Session>), Problem> {
+    let realm = realm(gateway, asked)?;
+    let subject = subject(name)?;
+    let address = Address::from(peer);
+    let opened = gateway
+        .sessions
+        .open(realm, subject, address, Instant::now());
+    opened.map_err(|error| Problem::new(ErrorCode::Overloaded, error.to_string()))
 }
 
 /// The realm asked for, if it is open.
@@ -178,8 +194,8 @@ fn realm(gateway: &Gateway, asked: Option<Realm>) -> Result<Realm, Problem> {
     realm.ok_or_else(|| unauthenticated("expected an open realm"))
 }
 
-fn subject(given: Option<String>) -> Result<Arc<str>, Problem> {
-    let subject = given.unwrap_or_else(|| ANONYMOUS.to_owned());
+fn subject(given: Option<&str>) -> Result<Arc<str>, Problem> {
+    let subject = given.unwrap_or(ANONYMOUS);
     let good = (1..=MAX_SUBJECT_CHARS).contains(&subject.chars().count())
         && !subject.chars().any(char::is_control);
     if good {

@@ -3,7 +3,7 @@
 use macula_proto::Realm;
 use serde::{Deserialize, Serialize};
 
-use crate::session::store;
+use crate::{live, session::store};
 
 /// What the API lets in and holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +41,8 @@ pub struct Settings {
     pub public_metrics: bool,
     /// The bounds of sessions.
     pub sessions: store::Settings,
+    /// The bounds of live sessions.
+    pub live: live::Settings,
 }
 
 impl Default for Settings {
@@ -60,6 +62,7 @@ impl Default for Settings {
             idempotency_bytes: 64 << 20,
             public_metrics: false,
             sessions: store::Settings::default(),
+            live: live::Settings::default(),
         }
     }
 }

@@ -28,7 +28,7 @@ use super::{
 /// Where a reader left off (the HTML standard, §9.2.4).
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// The most events that a reader may ask back.
-const MAX_REPLAY: usize = 10_000;
+pub const MAX_REPLAY: usize = 10_000;
 /// Where an event keeps its Server-Sent Event, so that a thousand readers cost one rendering.
 const MESSAGE: Slot = Slot::new(0);
 /// The most events that are put into one frame.

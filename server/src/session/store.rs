@@ -121,7 +121,7 @@ impl Sessions {
             .unwrap_or_default();
         let token = Secret::random();
         let session = Session {
-            id: random_id(wall).to_string().into(),
+            id: random_id(),
             realm,
             subject,
             permissions: Permissions::all(),
@@ -254,10 +254,14 @@ impl Ended {
     }
 }
 
-/// A ULID of this moment; ids of sessions need not rise within a millisecond.
-fn random_id(wall: Duration) -> EventId {
+/// A ULID of this moment that nobody can guess; such ids need not rise within a millisecond.
+pub(crate) fn random_id() -> Arc<str> {
+    let wall = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     let random: u128 = rand::random();
-    EventId::from_u128(wall.as_millis() << 80 | random >> 48)
+    let id = EventId::from_u128(wall.as_millis() << 80 | random >> 48);
+    id.to_string().into()
 }
 
 #[cfg(test)]

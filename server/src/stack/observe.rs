@@ -11,12 +11,13 @@ use crate::{
 };
 
 /// How requests are counted: by what their path begins with, as names may be anything.
-const ROUTES: [(&str, &str); 9] = [
+const ROUTES: [(&str, &str); 10] = [
     ("/v1/rpc/", "/v1/rpc"),
     ("/v1/publish/", "/v1/publish"),
     ("/v1/subscribe/", "/v1/subscribe"),
     ("/v1/discover/", "/v1/discover"),
     ("/v1/session", "/v1/session"),
+    ("/v1/connect", "/v1/connect"),
     ("/healthz", "/healthz"),
     ("/readyz", "/readyz"),
     ("/metrics", "/metrics"),

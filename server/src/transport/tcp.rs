@@ -3,7 +3,10 @@
 use std::{convert::Infallible, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use axum::body::Body;
-use http::{HeaderValue, Request, Response, Version, header::ALT_SVC};
+use http::{
+    HeaderValue, Method, Request, Response, Version,
+    header::{ALT_SVC, UPGRADE},
+};
 use hyper::{
     body::Incoming,
     server::conn::{http1, http2},
@@ -26,9 +29,8 @@ use super::{
     unread::Unread,
 };
 use crate::{
-    conn::{Conn, Protocol},
-    metrics::Refusal,
-    stack::Stack,
+    conn::{Conn, Hold, Protocol},
+    metrics::{ConnectionGuard, Refusal},
 };
 
 /// How long to wait when the system has no more sockets, so that the loop does not spin.
@@ -86,7 +88,7 @@ pub(super) async fn accept(
             peer,
             alt_svc: alt_svc.clone(),
             shared: shared.clone(),
-            _place: place,
+            place: Arc::new(place),
         };
         let serving = connection.run(stream, acceptor.clone());
         let cut = shared.cut.clone();
@@ -104,7 +106,7 @@ struct Connection {
     peer: SocketAddr,
     alt_svc: HeaderValue,
     shared: Shared,
-    _place: Place,
+    place: Arc<Place>,
 }
 
 /// Whether an error of `accept` tells of the connection and not of the node (accept(2), Linux).
@@ -144,7 +146,8 @@ impl Connection {
     }
 
     async fn http1(self, stream: TlsStream<TcpStream>) {
-        let _open = self.shared.metrics.connection_opened(Protocol::Http1);
+        let open = self.shared.metrics.connection_opened(Protocol::Http1);
+        let open = Arc::new(open);
         let settings = &self.shared.settings;
         let activity = Activity::default();
         let head = Duration::from_secs(settings.header_seconds);
@@ -156,7 +159,8 @@ impl Connection {
             .max_header_size(settings.max_header_bytes)
             .max_buf_size(HTTP1_BUFFER_BYTES.max(settings.max_header_bytes));
         let io = TokioIo::new(Heads::new(Lingering::new(stream), activity.clone(), head));
-        let mut serving = pin!(builder.serve_connection(io, self.service(&activity)));
+        let serving = builder.serve_connection(io, self.service(&activity, &open));
+        let mut serving = pin!(serving.with_upgrades());
         let ending = self.ending(&activity);
         tokio::select! {
             result = serving.as_mut() => return log(result),
@@ -167,12 +171,14 @@ impl Connection {
     }
 
     async fn http2(self, stream: TlsStream<TcpStream>) {
-        let _open = self.shared.metrics.connection_opened(Protocol::Http2);
+        let open = self.shared.metrics.connection_opened(Protocol::Http2);
+        let open = Arc::new(open);
         let settings = &self.shared.settings;
         let activity = Activity::default();
         let mut builder = http2::Builder::new(TokioExecutor::new());
         builder
             .timer(TokioTimer::new())
+            .enable_connect_protocol()
             .max_concurrent_streams(settings.max_streams)
             .max_header_list_size(u32::try_from(settings.max_header_bytes).unwrap_or(u32::MAX))
             .initial_stream_window_size(HTTP2_STREAM_WINDOW_BYTES)
@@ -181,7 +187,8 @@ impl Connection {
             .keep_alive_interval(PING)
             .keep_alive_timeout(PING);
         let io = TokioIo::new(Lingering::new(stream));
-        let mut serving = pin!(builder.serve_connection(io, self.service(&activity)));
+        let serving = builder.serve_connection(io, self.service(&activity, &open));
+        let mut serving = pin!(serving);
         let ending = self.ending(&activity);
         tokio::select! {
             result = serving.as_mut() => return log(result),
@@ -216,19 +223,21 @@ impl Connection {
     fn service(
         &self,
         activity: &Activity,
+        open: &Arc<ConnectionGuard>,
     ) -> impl Service<
         Request<Incoming>,
         Response = Response<ActiveBody>,
         Error = Infallible,
         Future: Send + 'static,
     > + use<> {
-        let answerer = Answerer {
-            stack: self.shared.stack.clone(),
+        let answerer = Arc::new(Answerer {
+            shared: self.shared.clone(),
             peer: self.peer,
             alt_svc: self.alt_svc.clone(),
             activity: activity.clone(),
-        };
-        service_fn(move |request| answerer.clone().answer(request))
+            guards: (Arc::clone(&self.place), Arc::clone(open)),
+        });
+        service_fn(move |request| Arc::clone(&answerer).answer(request))
     }
 }
 
@@ -239,16 +248,20 @@ fn log(result: hyper::Result<()>) {
 }
 
 /// Hands a connection's requests to the stack.
-#[derive(Clone)]
 struct Answerer {
-    stack: Stack,
+    shared: Shared,
     peer: SocketAddr,
     alt_svc: HeaderValue,
     activity: Activity,
+    /// Count the connection while they live.
+    guards: (Arc<Place>, Arc<ConnectionGuard>),
 }
 
 impl Answerer {
-    async fn answer(self, request: Request<Incoming>) -> Result<Response<ActiveBody>, Infallible> {
+    async fn answer(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+    ) -> Result<Response<ActiveBody>, Infallible> {
         let active = self.activity.begin();
         let protocol = match request.version() {
             Version::HTTP_2 => Protocol::Http2,
@@ -259,12 +272,26 @@ impl Answerer {
             peer: self.peer,
             early_data: false,
         };
-        let request = request.map(|body| match protocol {
+        let mut request = request.map(|body| match protocol {
             Protocol::Http2 => Body::new(Unread::new(body)),
             _ => Body::new(body),
         });
-        let mut response = self.stack.answer(conn, request).await;
-        response.headers_mut().insert(ALT_SVC, self.alt_svc);
+        if request.method() == Method::CONNECT || request.headers().contains_key(UPGRADE) {
+            request.extensions_mut().insert(self.hold());
+        }
+        let mut response = self.shared.stack.answer(conn, request).await;
+        let headers = response.headers_mut();
+        headers.insert(ALT_SVC, self.alt_svc.clone());
         Ok(response.map(|body| active.with(body)))
+    }
+
+    /// Keeps the connection for what a request becomes.
+    fn hold(&self) -> Hold {
+        let guards = self.guards.clone();
+        let open = self.shared.connections.token();
+        Hold::new(
+            self.shared.cut.clone(),
+            (self.activity.begin(), open, guards),
+        )
     }
 }

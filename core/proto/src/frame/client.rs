@@ -110,7 +110,7 @@ frames! {
         id: u64 = "The operation's number, new in this live session.",
         realm: Option<Realm> = "The realm; the session's unless said otherwise.",
         pattern: Pattern = "The names wanted.",
-        kind: Option<Arc<str>> = "`procedure`, `topic` or `node`; all unless said otherwise.",
+        kind: Option<Arc<str>> = "The kinds wanted, with commas between: `procedure`, `topic`, `node`; all unless said otherwise.",
         limit: Option<u64> = "The most items of the answer, at most 1000; 100 unless said otherwise.",
         cursor: Option<Arc<str>> = "Where the page before ended.",
     }

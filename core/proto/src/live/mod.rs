@@ -201,6 +201,17 @@ impl<O, I> Machine<O, I> {
         Some(operation.owner)
     }
 
+    /// What the driver keeps with an operation.
+    #[must_use]
+    pub fn owner(&self, id: u64) -> Option<&O> {
+        self.operations.get(&id).map(|operation| &operation.owner)
+    }
+
+    /// What the driver keeps with all operations.
+    pub fn owners(&self) -> impl Iterator<Item = &O> {
+        self.operations.values().map(|operation| &operation.owner)
+    }
+
     /// Where a subscription goes on, once its session was resumed.
     #[must_use]
     pub fn position(&self, id: u64) -> Option<EventId> {

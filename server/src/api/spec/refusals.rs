@@ -45,6 +45,7 @@ fn codes(operation: &str) -> Vec<ErrorCode> {
         "openSession" => &[IDENTIFIED, UNSAFE, BODY],
         "endSession" | "issueTicket" => &[IDENTIFIED, UNSAFE],
         "showSession" => &[IDENTIFIED],
+        "connect" => &[IDENTIFIED, UNSAFE, &[Forbidden]],
         "explainError" => &[&[NotFound, Draining]],
         "metrics" => &[&[Forbidden]],
         _ => &[],
