@@ -17,8 +17,9 @@ use tokio::time::timeout;
 use super::{
     Headless,
     body::RequestBody,
+    connection::{Accepted, Connection},
     date,
-    streams::{Accepted, Bidi, Connection, Recv, Send},
+    streams::{Bidi, Recv, Send},
 };
 use crate::{
     conn::{Conn, Protocol},

@@ -1,12 +1,14 @@
 //! HTTP/3 on one QUIC connection.
 //!
-//! - [`streams`]: quinn's streams as h3 wants them, with what h3 does not tell.
+//! - [`connection`]: a QUIC connection as h3 wants it, with what h3 does not tell; [`streams`]: the
+//!   streams of one.
 //! - [`frames`]: what of a peer's bytes h3 gets to see.
 //! - [`exchange`]: one request and its response.
 //! - [`body`]: a request's body.
 //! - [`date`]: the `Date` of a response.
 
 mod body;
+mod connection;
 mod date;
 mod exchange;
 mod frames;
@@ -27,8 +29,8 @@ use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
 use super::{Shared, activity::Activity, quic};
+use connection::{Connection, Streams};
 use exchange::Exchange;
-use streams::{Connection, Streams};
 
 /// Requests without a head that a connection may have begun, malformed, too slow or reset. h3 keeps
 /// a few bytes for each, and a peer that does it so often means no good.
