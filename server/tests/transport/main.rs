@@ -10,3 +10,4 @@ mod early;
 mod frames;
 mod limits;
 mod server;
+mod webtransport;

@@ -1,30 +1,26 @@
 //! A QUIC connection as h3 wants it, with what h3 does not tell: whether a request came in early data,
 //! and that its reader has gone while nothing is written.
 //!
-//! All that comes in is accepted here. What goes out in one direction is h3-quinn's.
+//! It gets only the streams that are h3's own. What goes out in one direction is h3-quinn's.
 
 use std::{
-    pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
-use futures_util::{
-    Stream, StreamExt,
-    future::BoxFuture,
-    stream::{self, BoxStream},
-};
+use futures_util::future::BoxFuture;
 use h3::{
     error::Code,
     quic::{self, ConnectionErrorIncoming, StreamErrorIncoming},
 };
 use parking_lot::Mutex;
-use quinn::ConnectionError;
 
 use super::{
+    arrivals::Arrivals,
     frames::Frames,
-    streams::{Bidi, Recv, connection_error},
+    incoming::{Incoming, Sorter},
+    streams::{Bidi, Recv},
 };
 
 /// The most bytes of one frame of a control stream: settings are some dozens.
@@ -50,46 +46,31 @@ impl Streams {
     }
 }
 
-type Pair = (quinn::SendStream, quinn::RecvStream);
-
 /// A QUIC connection for h3.
 pub(super) struct Connection {
     quic: h3_quinn::Connection,
-    requests: SyncStream<Pair>,
-    unidirectional: SyncStream<quinn::RecvStream>,
+    requests: Arrivals,
+    unidirectional: Arrivals,
+    sorter: Sorter,
     streams: Streams,
     max_head_bytes: u64,
 }
 
-/// h3 asks for types that can be shared; a stream that is only polled can be.
-struct SyncStream<T>(Mutex<BoxStream<'static, Result<T, ConnectionError>>>);
-
-impl<T> SyncStream<T> {
-    fn new(
-        stream: impl Stream<Item = Result<T, ConnectionError>> + std::marker::Send + 'static,
-    ) -> Self {
-        Self(Mutex::new(stream.boxed()))
-    }
-
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, ConnectionErrorIncoming>> {
-        let next = ready!(Pin::new(self.0.get_mut()).poll_next(cx));
-        Poll::Ready(next.expect("it has no end").map_err(connection_error))
-    }
-}
-
 impl Connection {
     /// Requests' heads may have so many bytes.
-    pub(super) fn new(quic: quinn::Connection, streams: Streams, max_head_bytes: u64) -> Self {
-        let requests = stream::unfold(quic.clone(), |quic| async {
-            Some((quic.accept_bi().await, quic))
-        });
-        let unidirectional = stream::unfold(quic.clone(), |quic| async {
-            Some((quic.accept_uni().await, quic))
-        });
+    pub(super) fn new(
+        quic: quinn::Connection,
+        requests: Arrivals,
+        unidirectional: Arrivals,
+        sorter: Sorter,
+        streams: Streams,
+        max_head_bytes: u64,
+    ) -> Self {
         Self {
             quic: h3_quinn::Connection::new(quic),
-            requests: SyncStream::new(requests),
-            unidirectional: SyncStream::new(unidirectional),
+            requests,
+            unidirectional,
+            sorter,
             streams,
             max_head_bytes,
         }
@@ -104,22 +85,24 @@ impl quic::Connection<Bytes> for Connection {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Recv, ConnectionErrorIncoming>> {
-        let recv = ready!(self.unidirectional.poll_next(cx))?;
+        let stream = ready!(self.unidirectional.poll_ordinary(&self.sorter, cx))?;
         let frames = Frames::of_unidirectional(CONTROL_FRAME_BYTES);
-        Poll::Ready(Ok(Recv::new(recv, frames, Bytes::new())))
+        Poll::Ready(Ok(Recv::new(stream.recv, frames, stream.input)))
     }
 
     fn poll_accept_bidi(
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Bidi, ConnectionErrorIncoming>> {
-        let (send, recv) = ready!(self.requests.poll_next(cx))?;
+        let stream = ready!(self.requests.poll_ordinary(&self.sorter, cx))?;
+        let Incoming { send, recv, input } = stream;
+        let send = send.expect("requests come in both directions");
         let stopped = send.stopped();
         *self.streams.0.lock() = Some(Accepted {
             early_data: recv.is_0rtt(),
             gone: Box::pin(async move { drop(stopped.await) }),
         });
-        let bidi = Bidi::new(send, recv, Bytes::new(), self.max_head_bytes);
+        let bidi = Bidi::new(send, recv, input, self.max_head_bytes);
         Poll::Ready(Ok(bidi))
     }
 

@@ -19,7 +19,9 @@ use super::{
     body::RequestBody,
     connection::{Accepted, Connection},
     date,
+    sessions::Sessions,
     streams::{Bidi, Recv, Send},
+    tunnel::{self, Tunnel},
 };
 use crate::{
     conn::{Conn, Protocol},
@@ -36,10 +38,11 @@ pub(super) struct Exchange {
     pub(super) _active: Active,
     pub(super) header_time: Duration,
     pub(super) headless: Arc<Headless>,
+    pub(super) sessions: Sessions,
 }
 
 /// The peer does not read the response any more.
-struct Gone;
+pub(super) struct Gone;
 
 type Resolved = (Request<()>, RequestStream<Bidi, Bytes>);
 
@@ -59,7 +62,6 @@ impl Exchange {
             self.headless.one_more();
             return;
         };
-        let (mut send, recv) = stream.split();
         let Accepted {
             early_data,
             mut gone,
@@ -69,6 +71,17 @@ impl Exchange {
             peer: self.peer,
             early_data,
         };
+        if tunnel::asked_for(&request) {
+            let tunnel = Tunnel {
+                conn,
+                request,
+                stream,
+                gone,
+            };
+            let ended = Box::pin(tunnel.run(&self.stack, &self.sessions)).await;
+            return told(ended);
+        }
+        let (mut send, recv) = stream.split();
         let answer = Box::pin(answer(&self.stack, conn, request, &mut send, recv));
         let result = match unless_gone(&mut gone, answer).await {
             Ok(Ok(response)) => write(&mut send, response, &mut gone).await,
@@ -78,9 +91,13 @@ impl Exchange {
                 Ok(())
             }
         };
-        if let Err(error) = result {
-            tracing::debug!(%error, "a response was not written to its end");
-        }
+        told(result);
+    }
+}
+
+fn told(result: Result<(), StreamError>) {
+    if let Err(error) = result {
+        tracing::debug!(%error, "a response was not written to its end");
     }
 }
 
@@ -105,7 +122,7 @@ async fn answer(
 
 /// Adds what every response has, as hyper does for HTTP/1.1 and HTTP/2. Where no content may be
 /// (RFC 9110 §6.4.1), there is none.
-fn complete(method: &Method, mut response: Response<Body>) -> Response<Body> {
+pub(super) fn complete(method: &Method, mut response: Response<Body>) -> Response<Body> {
     let bodiless = matches!(
         response.status(),
         StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
@@ -126,7 +143,7 @@ fn complete(method: &Method, mut response: Response<Body>) -> Response<Body> {
 }
 
 /// Writes the response, to its end or until the peer does not read it any more.
-async fn write(
+pub(super) async fn write(
     send: &mut RequestStream<Send, Bytes>,
     response: Response<Body>,
     gone: &mut BoxFuture<'static, ()>,
@@ -159,7 +176,7 @@ async fn write(
     send.finish().await
 }
 
-async fn unless_gone<T>(
+pub(super) async fn unless_gone<T>(
     gone: &mut BoxFuture<'static, ()>,
     work: impl Future<Output = T> + Unpin,
 ) -> Result<T, Gone> {

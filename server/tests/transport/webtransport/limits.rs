@@ -1,0 +1,126 @@
+//! What a peer may not have.
+
+use macula_server::transport::Settings;
+
+use super::{
+    all,
+    raw::{self, Raw},
+    soon,
+};
+use crate::server::Server;
+
+const BUFFERED_STREAM_REJECTED: u64 = 0x3994_bd84;
+const REQUEST_REJECTED: u64 = 0x10b;
+
+#[tokio::test]
+async fn a_connection_has_sixteen_sessions() {
+    let mut server = Server::start();
+    let raw = Raw::connect(&server).await;
+    let mut open = Vec::new();
+    for _ in 0..16 {
+        open.push((raw.session("/session").await, server.session().await));
+    }
+    let mut refused = raw.ask("/session").await;
+    assert_eq!(raw::reset(&mut refused.recv).await, REQUEST_REJECTED);
+    let (mut connect, session) = open.pop().unwrap();
+    session.close(0, "");
+    connect.frame(0).await;
+    let _connect = raw.session("/session").await;
+    server.session().await;
+}
+
+#[tokio::test]
+async fn streams_that_nobody_accepts_are_bounded() {
+    let mut server = Server::start();
+    let raw = Raw::connect(&server).await;
+    let connect = raw.session("/session").await;
+    let session = server.session().await;
+    let mut streams = Vec::new();
+    for _ in 0..256 {
+        streams.push(raw.bidirectional(&connect.head(0x41)).await);
+    }
+    let (_send, mut recv) = raw.bidirectional(&connect.head(0x41)).await;
+    assert_eq!(raw::reset(&mut recv).await, BUFFERED_STREAM_REJECTED);
+    for _ in 0..256 {
+        soon(session.accept_bi()).await.unwrap();
+    }
+    let (_send, _recv) = raw.bidirectional(&connect.head(0x41)).await;
+    soon(session.accept_bi()).await.unwrap();
+}
+
+#[tokio::test]
+async fn of_datagrams_that_nobody_reads_the_last_stay() {
+    let mut server = Server::start();
+    let raw = Raw::connect(&server).await;
+    let _connect = raw.session("/session").await;
+    let session = server.session().await;
+    for number in 0..200u8 {
+        raw.quic.send_datagram(vec![0, number].into()).unwrap();
+        if number % 50 == 0 {
+            // All of them have come when this is answered.
+            raw.ask("/nowhere").await.status().await;
+        }
+    }
+    let mut last = soon(session.read_datagram()).await.unwrap()[0];
+    while last < 199 {
+        let next = soon(session.read_datagram()).await.unwrap()[0];
+        assert!(next > last, "{next} after {last}");
+        last = next;
+    }
+}
+
+#[tokio::test]
+async fn streams_in_use_make_room_for_more() {
+    let mut server = Server::with(Settings {
+        max_streams: 200,
+        ..Settings::default()
+    });
+    let raw = Raw::connect(&server).await;
+    let connect = raw.session("/session").await;
+    let session = server.session().await;
+    let mut open = Vec::new();
+    for kind in [0x41, 0x54] {
+        for _ in 0..150 {
+            if kind == 0x41 {
+                let stream = raw.bidirectional(&connect.head(kind)).await;
+                let (send, recv) = soon(session.accept_bi()).await.unwrap();
+                open.push((Some((stream.0, stream.1, send)), recv, None));
+            } else {
+                let stream = raw.unidirectional(&connect.head(kind)).await;
+                let recv = soon(session.accept_uni()).await.unwrap();
+                open.push((None, recv, Some(stream)));
+            }
+        }
+    }
+    let many = soon(async { while raw.quic.open_bi().await.is_ok() {} });
+    // No more than the limit, though.
+    let many = tokio::time::timeout(std::time::Duration::from_millis(300), many).await;
+    assert!(many.is_err());
+}
+
+#[tokio::test]
+async fn many_short_streams_pass() {
+    let mut server = Server::start();
+    let raw = Raw::connect(&server).await;
+    let connect = raw.session("/session").await;
+    let session = server.session().await;
+    let serves = tokio::spawn(async move {
+        for _ in 0..5_000 {
+            let (mut send, mut recv) = session.accept_bi().await.unwrap();
+            let frame = all(&mut recv).await.unwrap();
+            send.write_all(&frame).await.unwrap();
+            send.finish().unwrap();
+        }
+    });
+    let head = connect.head(0x41);
+    let frame = [&head[..], b"frame"].concat();
+    for _ in 0..50 {
+        let calls = (0..100).map(|_| async {
+            let (mut send, mut recv) = raw.bidirectional(&frame).await;
+            send.finish().unwrap();
+            assert_eq!(raw::all(&mut recv).await, b"frame");
+        });
+        futures_util::future::join_all(calls).await;
+    }
+    soon(serves).await.unwrap();
+}
