@@ -4,7 +4,7 @@ use std::{net::UdpSocket, sync::Arc, time::Duration};
 
 use quinn::{
     Endpoint, EndpointConfig, IdleTimeout, Incoming, ServerConfig, TokioRuntime, TransportConfig,
-    VarInt, crypto::rustls::QuicServerConfig,
+    VarInt, ZeroRttAccepted, crypto::rustls::QuicServerConfig,
 };
 use tokio::time::{Instant, timeout};
 use tokio_util::task::TaskTracker;
@@ -109,31 +109,24 @@ pub(super) async fn accept(endpoint: Endpoint, shared: Shared) {
 
 async fn run(incoming: Incoming, place: Place, handshakes: TaskTracker, shared: Shared) {
     let peer = incoming.remote_address();
-    if let Some((connection, _open)) = establish(incoming, &handshakes, &shared) {
+    if let Some((connection, _open)) = establish(incoming, &handshakes, &shared).await {
         h3::serve(connection, peer, &shared).await;
     }
     drop(place);
 }
 
 /// Establishes a connection. Requests in early data are served before the handshake has ended.
-fn establish(
+async fn establish(
     incoming: Incoming,
     handshakes: &TaskTracker,
     shared: &Shared,
 ) -> Option<(quinn::Connection, ConnectionGuard)> {
-    let refused = || {
+    let time = Duration::from_secs(shared.settings.handshake_seconds);
+    let Some((connection, established)) = begin(incoming, handshakes, time).await else {
         let metrics = &shared.metrics;
         metrics.connection_refused(Protocol::Http3, Refusal::Handshake);
-    };
-    let Ok(connecting) = incoming.accept() else {
-        refused();
         return None;
     };
-    let Ok((connection, established)) = connecting.into_0rtt() else {
-        refused();
-        return None;
-    };
-    let time = Duration::from_secs(shared.settings.handshake_seconds);
     let (metrics, handshaking) = (shared.metrics.clone(), connection.clone());
     handshakes.spawn(async move {
         if timeout(time, established).await.is_err() {
@@ -143,6 +136,22 @@ fn establish(
     });
     let open = shared.metrics.connection_opened(Protocol::Http3);
     Some((connection, open))
+}
+
+/// Reads the peer's hello. Until all of it is here, which may take several packets, it is not known
+/// how many streams the peer allows, and quinn wakes nobody who waits for that.
+async fn begin(
+    incoming: Incoming,
+    handshakes: &TaskTracker,
+    time: Duration,
+) -> Option<(quinn::Connection, ZeroRttAccepted)> {
+    let _handshaking = handshakes.token();
+    let mut connecting = incoming.accept().ok()?;
+    timeout(time, connecting.handshake_data())
+        .await
+        .ok()?
+        .ok()?;
+    connecting.into_0rtt().ok()
 }
 
 /// How many streams of a kind a connection may have open, which grows with their use.

@@ -8,6 +8,7 @@ mod client;
 mod drain;
 mod early;
 mod frames;
+mod hello;
 mod limits;
 mod server;
 mod webtransport;
