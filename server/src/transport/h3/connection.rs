@@ -15,6 +15,7 @@ use h3::{
     quic::{self, ConnectionErrorIncoming, StreamErrorIncoming},
 };
 use parking_lot::Mutex;
+use quinn::VarInt;
 
 use super::{
     arrivals::Arrivals,
@@ -34,15 +35,38 @@ pub(super) struct Accepted {
     pub(super) gone: BoxFuture<'static, ()>,
 }
 
-/// The stream that was accepted last, on its way past h3.
+/// What is told of requests' streams, on its way past h3.
 #[derive(Clone, Default)]
-pub(super) struct Streams(Arc<Mutex<Option<Accepted>>>);
+pub(super) struct Streams(Arc<Mutex<Told>>);
+
+#[derive(Default)]
+struct Told {
+    /// The stream that was accepted last.
+    accepted: Option<Accepted>,
+    /// The place of the last one among the peer's streams, and the highest of all.
+    last: u64,
+    highest: u64,
+}
 
 impl Streams {
+    fn tell(&self, id: VarInt, accepted: Accepted) {
+        let mut told = self.0.lock();
+        told.accepted = Some(accepted);
+        told.last = id.into_inner() / 4;
+        told.highest = told.highest.max(told.last);
+    }
+
     /// The stream of the request that h3 accepted last. h3 may refuse streams before it, and takes
     /// no further one until it is asked again.
     pub(super) fn accepted(&self) -> Option<Accepted> {
-        self.0.lock().take()
+        self.0.lock().accepted.take()
+    }
+
+    /// How many places the last stream is behind the highest: a stream whose first byte was late
+    /// comes after later ones.
+    pub(super) fn behind(&self) -> usize {
+        let told = self.0.lock();
+        usize::try_from(told.highest - told.last).unwrap_or(usize::MAX)
     }
 }
 
@@ -98,10 +122,11 @@ impl quic::Connection<Bytes> for Connection {
         let Incoming { send, recv, input } = stream;
         let send = send.expect("requests come in both directions");
         let stopped = send.stopped();
-        *self.streams.0.lock() = Some(Accepted {
+        let accepted = Accepted {
             early_data: recv.is_0rtt(),
             gone: Box::pin(async move { drop(stopped.await) }),
-        });
+        };
+        self.streams.tell(recv.id().into(), accepted);
         let bidi = Bidi::new(send, recv, input, self.max_head_bytes);
         Poll::Ready(Ok(bidi))
     }

@@ -44,12 +44,16 @@ pub(super) struct Exchange {
 /// The peer does not read the response any more.
 pub(super) struct Gone;
 
-type Resolved = (Request<()>, RequestStream<Bidi, Bytes>);
+/// A request whose head has come, its stream, and whether it asks for a WebTransport session.
+type Resolved = (Request<()>, RequestStream<Bidi, Bytes>, bool);
 
 /// Reads the request's head. A head that is malformed, too large or too late ends its stream and
 /// no other; h3 has told the peer why.
 async fn resolve(resolver: RequestResolver<Connection, Bytes>, time: Duration) -> Option<Resolved> {
-    timeout(time, resolver.resolve_request()).await.ok()?.ok()
+    let resolved = timeout(time, resolver.resolve_request()).await;
+    let (request, stream) = resolved.ok()?.ok()?;
+    let tunnel = tunnel::asked_for(&request);
+    Some((request, stream, tunnel))
 }
 
 impl Exchange {
@@ -58,7 +62,8 @@ impl Exchange {
     /// Each step is on the heap while it lasts: the task itself stays small, and most tasks that
     /// last are streams in their third step.
     pub(super) async fn run(self, resolver: RequestResolver<Connection, Bytes>) {
-        let Some((request, stream)) = Box::pin(resolve(resolver, self.header_time)).await else {
+        let Some((request, stream, tunnel)) = Box::pin(resolve(resolver, self.header_time)).await
+        else {
             self.headless.one_more();
             return;
         };
@@ -71,15 +76,14 @@ impl Exchange {
             peer: self.peer,
             early_data,
         };
-        if tunnel::asked_for(&request) {
+        if tunnel {
             let tunnel = Tunnel {
                 conn,
                 request,
                 stream,
                 gone,
             };
-            let ended = Box::pin(tunnel.run(&self.stack, &self.sessions)).await;
-            return told(ended);
+            return told(tunnel.run(&self.stack, &self.sessions).await);
         }
         let (mut send, recv) = stream.split();
         let answer = Box::pin(answer(&self.stack, conn, request, &mut send, recv));

@@ -143,7 +143,7 @@ async fn accept(
             biased;
             () = drained.as_mut(), if !going => {
                 // The next request's place is the first that is refused.
-                connection.shutdown(1).await?;
+                connection.shutdown(1 + streams.behind()).await?;
                 requests.close();
                 going = true;
                 continue;

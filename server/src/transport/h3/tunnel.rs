@@ -8,7 +8,10 @@ use std::{pin::pin, time::Duration};
 
 use axum::body::Body;
 use bytes::{Buf, Bytes};
-use futures_util::future::BoxFuture;
+use futures_util::{
+    TryFutureExt,
+    future::{BoxFuture, Either, ready},
+};
 use h3::{
     error::{Code, StreamError},
     ext::Protocol,
@@ -52,6 +55,17 @@ pub(super) struct Tunnel {
     pub(super) gone: BoxFuture<'static, ()>,
 }
 
+/// Serves a session until one side ends it.
+type Serving = BoxFuture<'static, Result<(), StreamError>>;
+
+/// A session that is open, and the stream of its request.
+struct Opened {
+    place: Place,
+    send: RequestStream<Send, Bytes>,
+    recv: RequestStream<Recv, Bytes>,
+    gone: BoxFuture<'static, ()>,
+}
+
 /// Who ended a session.
 enum End {
     /// The session's owner here.
@@ -63,8 +77,27 @@ enum End {
 }
 
 impl Tunnel {
-    /// Has the request answered, and serves the session until it ends.
-    pub(super) async fn run(self, stack: &Stack, sessions: &Sessions) -> Result<(), StreamError> {
+    /// Has the request answered, and serves the session that comes of it. Each step is on the heap while
+    /// it lasts.
+    pub(super) fn run<'a>(
+        self,
+        stack: &'a Stack,
+        sessions: &'a Sessions,
+    ) -> BoxFuture<'a, Result<(), StreamError>> {
+        let answered = Box::pin(self.answered(stack, sessions));
+        let serving = answered.and_then(|session| match session {
+            Some(serving) => Either::Left(serving),
+            None => Either::Right(ready(Ok(()))),
+        });
+        Box::pin(serving)
+    }
+
+    /// Gives the session if the answer opened one.
+    async fn answered(
+        self,
+        stack: &Stack,
+        sessions: &Sessions,
+    ) -> Result<Option<Serving>, StreamError> {
         let Self {
             conn,
             mut request,
@@ -75,7 +108,7 @@ impl Tunnel {
         let (mut send, recv) = stream.split();
         let Some(place) = sessions.begin(id) else {
             send.stop_stream(Code::H3_REQUEST_REJECTED);
-            return Ok(());
+            return Ok(None);
         };
         let (offer, upgrade) = upgrade::offer();
         request.extensions_mut().insert(upgrade);
@@ -83,16 +116,61 @@ impl Tunnel {
         let answer = Box::pin(stack.answer(conn, request));
         let Ok(response) = unless_gone(&mut gone, answer).await else {
             send.stop_stream(Code::H3_REQUEST_CANCELLED);
-            return Ok(());
+            return Ok(None);
         };
         if response.status() != StatusCode::OK || !offer.taken() {
             drop(place);
-            return write(&mut send, complete(&Method::CONNECT, response), &mut gone).await;
+            let response = complete(&Method::CONNECT, response);
+            write(&mut send, response, &mut gone).await?;
+            return Ok(None);
         }
         send.send_response(accepted(response)).await?;
         place.link.accept();
         offer.give(&place.link);
-        Box::pin(serve(place, send, recv, gone)).await
+        let opened = Opened {
+            place,
+            send,
+            recv,
+            gone,
+        };
+        Ok(Some(Box::pin(opened.serve())))
+    }
+}
+
+impl Opened {
+    async fn serve(self) -> Result<(), StreamError> {
+        let Self {
+            place,
+            mut send,
+            mut recv,
+            mut gone,
+        } = self;
+        let end = tokio::select! {
+            closed = place.link.ended() => End::Here(closed.clone()),
+            end = told(&mut recv) => end,
+            () = &mut gone => End::There(Closed::without_words()),
+        };
+        match end {
+            End::Here(closed) => {
+                drop(place);
+                let farewell = pin!(say(&mut send, &mut recv, capsule::close(&closed)));
+                // A peer that reads nothing is not waited for.
+                match timeout(FAREWELL, unless_gone(&mut gone, farewell)).await {
+                    Ok(Ok(said)) => said,
+                    Ok(Err(Gone)) | Err(_) => Ok(()),
+                }
+            }
+            End::There(closed) => {
+                place.link.end(closed);
+                drop(place);
+                send.finish().await
+            }
+            End::Malformed => {
+                drop(place);
+                send.stop_stream(Code::H3_MESSAGE_ERROR);
+                Ok(())
+            }
+        }
     }
 }
 
@@ -104,41 +182,6 @@ fn accepted(response: Response<Body>) -> Response<()> {
     headers.insert(DRAFT, HeaderValue::from_static("draft02"));
     headers.entry(header::DATE).or_insert_with(date::now);
     response
-}
-
-/// Serves a session until one side ends it.
-async fn serve(
-    place: Place,
-    mut send: RequestStream<Send, Bytes>,
-    mut recv: RequestStream<Recv, Bytes>,
-    mut gone: BoxFuture<'static, ()>,
-) -> Result<(), StreamError> {
-    let end = tokio::select! {
-        closed = place.link.ended() => End::Here(closed.clone()),
-        end = told(&mut recv) => end,
-        () = &mut gone => End::There(Closed::without_words()),
-    };
-    match end {
-        End::Here(closed) => {
-            drop(place);
-            let farewell = pin!(say(&mut send, &mut recv, capsule::close(&closed)));
-            // A peer that reads nothing is not waited for.
-            match timeout(FAREWELL, unless_gone(&mut gone, farewell)).await {
-                Ok(Ok(said)) => said,
-                Ok(Err(Gone)) | Err(_) => Ok(()),
-            }
-        }
-        End::There(closed) => {
-            place.link.end(closed);
-            drop(place);
-            send.finish().await
-        }
-        End::Malformed => {
-            drop(place);
-            send.stop_stream(Code::H3_MESSAGE_ERROR);
-            Ok(())
-        }
-    }
 }
 
 /// Reads capsules until the peer ends the session.
