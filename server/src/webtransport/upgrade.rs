@@ -7,8 +7,9 @@ use tokio::sync::oneshot;
 
 use super::{link::Link, session::Session};
 
-/// What a CONNECT request of WebTransport's has among its extensions. A handler that wants the session
-/// takes it and answers 200; with any other answer there is no session.
+/// What a CONNECT request of WebTransport's has among its extensions; other requests have none. A handler
+/// that wants the session takes it and answers 200: the header fields of that answer are sent, and its
+/// content is not. With any other answer there is no session.
 #[derive(Debug, Clone)]
 pub struct Upgrade(Arc<Mutex<Option<oneshot::Receiver<Session>>>>);
 

@@ -73,10 +73,8 @@ impl Arrivals {
         cx: &mut Context<'_>,
     ) -> Poll<Result<Incoming, ConnectionErrorIncoming>> {
         for _ in 0..AT_A_TIME {
-            while let Poll::Ready(Some(late)) = self.late.0.get_mut().poll_next_unpin(cx) {
-                if let Some(ordinary) = late {
-                    return Poll::Ready(Ok(ordinary));
-                }
+            if let Some(stream) = self.next_late(cx) {
+                return Poll::Ready(Ok(stream));
             }
             let next = ready!(Pin::new(self.streams.0.get_mut()).poll_next(cx));
             let stream = next.expect("it has no end").map_err(connection_error)?;
@@ -89,5 +87,18 @@ impl Arrivals {
         }
         cx.waker().wake_by_ref();
         Poll::Pending
+    }
+
+    /// A stream that is h3's, as turned out now.
+    fn next_late(&mut self, cx: &mut Context<'_>) -> Option<Incoming> {
+        let late = self.late.0.get_mut();
+        while !late.is_empty() {
+            match late.poll_next_unpin(cx) {
+                Poll::Ready(Some(None)) => {}
+                Poll::Ready(Some(stream)) => return stream,
+                Poll::Ready(None) | Poll::Pending => return None,
+            }
+        }
+        None
     }
 }

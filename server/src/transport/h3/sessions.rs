@@ -215,3 +215,106 @@ impl Drop for Early {
         self.0.0.early_streams.fetch_sub(1, Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, SocketAddr};
+
+    use quinn::{ClientConfig, Endpoint, ServerConfig};
+
+    use super::*;
+
+    const LOCAL: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+    /// Both ends of a connection.
+    async fn connection() -> (quinn::Connection, quinn::Connection) {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let certificate = made.cert.der().clone();
+        let key = made.signing_key.serialize_der().try_into().unwrap();
+        let server = ServerConfig::with_single_cert(vec![certificate.clone()], key).unwrap();
+        let server = Endpoint::server(server, LOCAL).unwrap();
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(certificate).unwrap();
+        let mut client = Endpoint::client(LOCAL).unwrap();
+        client.set_default_client_config(
+            ClientConfig::with_root_certificates(Arc::new(roots)).unwrap(),
+        );
+        let connecting = client.connect(server.local_addr().unwrap(), "localhost");
+        let accepting = async { server.accept().await.unwrap().await.unwrap() };
+        let (theirs, ours) = tokio::join!(connecting.unwrap(), accepting);
+        (theirs.unwrap(), ours)
+    }
+
+    #[tokio::test]
+    async fn nothing_stays_of_a_session_that_has_ended() {
+        let (theirs, ours) = connection().await;
+        let sessions = Sessions::new(ours.clone());
+        let place = sessions.begin(0).unwrap();
+        let (link, counts) = (Arc::downgrade(&place.link), sessions.counts());
+        for _ in 0..3 {
+            theirs
+                .open_bi()
+                .await
+                .unwrap()
+                .0
+                .write_all(b"!")
+                .await
+                .unwrap();
+            let (send, recv) = ours.accept_bi().await.unwrap();
+            place.link.bring_bidirectional(send, recv, Bytes::new());
+            theirs
+                .open_uni()
+                .await
+                .unwrap()
+                .write_all(b"!")
+                .await
+                .unwrap();
+            let recv = ours.accept_uni().await.unwrap();
+            place.link.bring_unidirectional(recv, Bytes::new());
+        }
+        assert_eq!((counts.bidirectional(), counts.unidirectional()), (3, 3));
+        drop(place);
+        assert_eq!((counts.bidirectional(), counts.unidirectional()), (0, 0));
+        assert!(sessions.0.table.lock().links.is_empty());
+        assert!(link.upgrade().is_none(), "somebody keeps the session");
+        assert!(matches!(sessions.find(0), Found::Gone));
+        assert!(matches!(sessions.find(4), Found::Unknown));
+    }
+
+    #[tokio::test]
+    async fn what_waits_for_a_session_is_bounded_and_goes_to_it() {
+        let (_theirs, ours) = connection().await;
+        let sessions = Sessions::new(ours);
+        let early: Vec<_> = (0..MAX_EARLY).map(|_| sessions.wait().unwrap()).collect();
+        assert!(sessions.wait().is_none());
+        drop(early);
+        assert!(sessions.wait().is_some());
+        assert_eq!(sessions.0.early_streams.load(Ordering::Relaxed), 0);
+
+        for number in 0..40u8 {
+            let mut table = sessions.0.table.lock();
+            table.keep_early(u64::from(number % 2) * 4, &[number]);
+            assert!(table.early_datagrams.len() <= MAX_EARLY);
+        }
+        let (known, place) = tokio::join!(sessions.known(4), async { sessions.begin(4).unwrap() });
+        assert!(matches!(known, Found::Session(link) if link.id() == 4));
+        assert_eq!(sessions.0.table.lock().early_datagrams.len(), MAX_EARLY / 2);
+        drop(place);
+    }
+
+    #[tokio::test]
+    async fn only_the_last_that_have_ended_are_known() {
+        let (_theirs, ours) = connection().await;
+        let sessions = Sessions::new(ours);
+        for number in 0..100 {
+            drop(sessions.begin(number * 4).unwrap());
+        }
+        assert!(matches!(sessions.find(35 * 4), Found::Unknown));
+        assert!(matches!(sessions.find(36 * 4), Found::Gone));
+        let places: Vec<_> = (0..MAX_SESSIONS as u64)
+            .map(|number| sessions.begin(number).unwrap())
+            .collect();
+        assert!(sessions.begin(1_000).is_none());
+        drop(places);
+    }
+}

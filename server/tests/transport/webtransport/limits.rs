@@ -124,3 +124,40 @@ async fn many_short_streams_pass() {
     }
     soon(serves).await.unwrap();
 }
+
+#[tokio::test]
+async fn garbage_harms_nobody() {
+    let server = Server::start();
+    let raw = Raw::connect(&server).await;
+    let connect = raw.session("/session/echo").await;
+    // Numbers that look random, and are the same each time (Numerical Recipes' generator).
+    let mut seed = 1u32;
+    let mut random = move || {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        seed >> 16
+    };
+    for _ in 0..300 {
+        let kind = if random() % 2 == 0 { 0x41 } else { 0x54 };
+        // Of this session or one that does not exist.
+        let id = u8::try_from(random() % 3 * 4).unwrap();
+        let mut bytes = vec![0x40, kind, id];
+        bytes.extend((0..random() % 40).map(|_| random() as u8));
+        bytes.truncate(random() as usize % 43);
+        let datagram = [&[id / 4], &bytes[..]].concat();
+        raw.quic.send_datagram(datagram.into()).unwrap();
+        let mut send = if kind == 0x41 {
+            raw.bidirectional(&bytes).await.0
+        } else {
+            raw.unidirectional(&bytes).await
+        };
+        match random() % 3 {
+            0 => send.finish().unwrap(),
+            1 => send.reset(random().into()).unwrap(),
+            _ => drop(send),
+        }
+    }
+    let bytes = [&connect.head(0x41)[..], b"sense"].concat();
+    let (mut send, mut recv) = raw.bidirectional(&bytes).await;
+    send.finish().unwrap();
+    assert_eq!(raw::all(&mut recv).await, b"sense");
+}
