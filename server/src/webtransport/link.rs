@@ -24,8 +24,8 @@ const WAITING_STREAMS: usize = 256;
 const EARLY_STREAMS: usize = 16;
 /// Datagrams that wait to be read in a session; then the oldest goes.
 const WAITING_DATAGRAMS: usize = 128;
-/// So many waiting datagrams may be slices of the packets that brought them. What waits behind is
-/// copied: one packet train may be much larger than the datagram that keeps it in memory.
+/// So much of what waits may be slices of the packets that brought it. What waits behind is copied: one
+/// train of packets may be much larger than the few bytes that keep it in memory.
 const WAITING_SLICES: usize = 16;
 
 /// How many streams of the peer's are in use on a connection, in all its sessions.
@@ -160,6 +160,7 @@ impl Link {
         rest: Bytes,
     ) {
         let send = SendStream::accepted(send, Counted::new(self, Half::Send));
+        let rest = kept(rest, self.bidirectional.len());
         let recv = RecvStream::new(recv, rest, Counted::new(self, Half::Receive));
         let offered = self
             .bidirectional
@@ -172,6 +173,7 @@ impl Link {
 
     /// The same for a stream in one direction.
     pub(crate) fn bring_unidirectional(self: &Arc<Self>, recv: quinn::RecvStream, rest: Bytes) {
+        let rest = kept(rest, self.unidirectional.len());
         let recv = RecvStream::new(recv, rest, Counted::new(self, Half::Unidirectional));
         let offered = self.unidirectional.offer(recv, self.waiting_streams());
         if let Err(mut recv) = offered {
@@ -187,10 +189,8 @@ impl Link {
     }
 
     /// Brings a datagram of the peer's, without its head.
-    pub(crate) fn bring_datagram(&self, mut payload: Bytes) {
-        if self.datagrams.len() >= WAITING_SLICES {
-            payload = Bytes::copy_from_slice(&payload);
-        }
+    pub(crate) fn bring_datagram(&self, payload: Bytes) {
+        let payload = kept(payload, self.datagrams.len());
         self.datagrams.push(payload, WAITING_DATAGRAMS);
     }
 
@@ -248,5 +248,13 @@ impl Link {
             }
             ending.await;
         }
+    }
+}
+
+/// What is kept of bytes that wait behind so many others.
+fn kept(bytes: Bytes, waiting: usize) -> Bytes {
+    match waiting {
+        0..WAITING_SLICES => bytes,
+        _ => Bytes::copy_from_slice(&bytes),
     }
 }

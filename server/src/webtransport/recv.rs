@@ -40,8 +40,7 @@ impl RecvStream {
     /// The next bytes, as they came, at most a packet's; none at the end. Safe to cancel.
     ///
     /// # Errors
-    /// The peer gave the stream up, or the stream or its session has ended. Every later read says
-    /// that it is closed.
+    /// The peer gave the stream up, or the stream was stopped, or its session has ended.
     pub async fn read_chunk(&mut self) -> Result<Option<Bytes>, ReadError> {
         if self.counted.link().closed().is_some() {
             return Err(ReadError::Closed);

@@ -97,7 +97,9 @@ impl Sorter {
         found(self.sessions.find(id))
     }
 
-    fn late(&self, stream: Incoming) -> Sorted {
+    fn late(&self, mut stream: Incoming) -> Sorted {
+        // The packets that it came in may be much larger.
+        stream.input = Bytes::copy_from_slice(&stream.input);
         Sorted::Late(Box::pin(self.clone().sort_late(stream)))
     }
 

@@ -4,7 +4,7 @@
 //! The stack answers the request as any other. Its stream carries capsules instead of content, so the
 //! handler sees no body.
 
-use std::{pin::pin, time::Duration};
+use std::time::Duration;
 
 use axum::body::Body;
 use bytes::{Buf, Bytes};
@@ -22,7 +22,7 @@ use tokio::time::timeout;
 
 use super::{
     date,
-    exchange::{Gone, complete, unless_gone, write},
+    exchange::{complete, unless_gone, write},
     sessions::{Place, Sessions},
     streams::{Bidi, Recv, Send},
 };
@@ -58,14 +58,6 @@ pub(super) struct Tunnel {
 /// Serves a session until one side ends it.
 type Serving = BoxFuture<'static, Result<(), StreamError>>;
 
-/// A session that is open, and the stream of its request.
-struct Opened {
-    place: Place,
-    send: RequestStream<Send, Bytes>,
-    recv: RequestStream<Recv, Bytes>,
-    gone: BoxFuture<'static, ()>,
-}
-
 /// Who ended a session.
 enum End {
     /// The session's owner here.
@@ -85,11 +77,10 @@ impl Tunnel {
         sessions: &'a Sessions,
     ) -> BoxFuture<'a, Result<(), StreamError>> {
         let answered = Box::pin(self.answered(stack, sessions));
-        let serving = answered.and_then(|session| match session {
+        Box::pin(answered.and_then(|session| match session {
             Some(serving) => Either::Left(serving),
             None => Either::Right(ready(Ok(()))),
-        });
-        Box::pin(serving)
+        }))
     }
 
     /// Gives the session if the answer opened one.
@@ -127,24 +118,19 @@ impl Tunnel {
         send.send_response(accepted(response)).await?;
         place.link.accept();
         offer.give(&place.link);
-        let opened = Opened {
-            place,
-            send,
-            recv,
-            gone,
-        };
-        Ok(Some(Box::pin(opened.serve())))
+        Ok(Some(serving(place, send, recv, gone)))
     }
 }
 
-impl Opened {
-    async fn serve(self) -> Result<(), StreamError> {
-        let Self {
-            place,
-            mut send,
-            mut recv,
-            mut gone,
-        } = self;
+/// Serves a session until one side ends it. A block has its captures once, where a function would have
+/// them twice: this is most of what an idle session costs.
+fn serving(
+    place: Place,
+    mut send: RequestStream<Send, Bytes>,
+    mut recv: RequestStream<Recv, Bytes>,
+    mut gone: BoxFuture<'static, ()>,
+) -> Serving {
+    Box::pin(async move {
         let end = tokio::select! {
             closed = place.link.ended() => End::Here(closed.clone()),
             end = told(&mut recv) => end,
@@ -153,17 +139,14 @@ impl Opened {
         match end {
             End::Here(closed) => {
                 drop(place);
-                let farewell = pin!(say(&mut send, &mut recv, capsule::close(&closed)));
+                let farewell = say(&mut send, &mut recv, capsule::close(&closed));
                 // A peer that reads nothing is not waited for.
-                match timeout(FAREWELL, unless_gone(&mut gone, farewell)).await {
-                    Ok(Ok(said)) => said,
-                    Ok(Err(Gone)) | Err(_) => Ok(()),
-                }
+                timeout(FAREWELL, farewell).await.unwrap_or(Ok(()))
             }
             End::There(closed) => {
                 place.link.end(closed);
                 drop(place);
-                send.finish().await
+                timeout(FAREWELL, send.finish()).await.unwrap_or(Ok(()))
             }
             End::Malformed => {
                 drop(place);
@@ -171,7 +154,7 @@ impl Opened {
                 Ok(())
             }
         }
-    }
+    })
 }
 
 /// The head of a response that opens a session. It has no content, and says no length (RFC 9110 §9.3.6).

@@ -194,7 +194,9 @@ async fn a_draining_server_opens_no_session_and_ends_with_the_last() {
     let mut connect = raw.session("/session").await;
     let session = server.session().await;
     server.drain.start();
-    // Until the server has seen the signal it takes streams of the session as ever, and after.
+    let mut refused = raw.ask("/v1/session").await;
+    assert_eq!(refused.status().await, 503);
+    // What is open goes on.
     let (_theirs, _answer) = raw.bidirectional(&connect.head(0x41)).await;
     soon(session.accept_bi()).await.unwrap();
     session.close(3, "draining");
