@@ -43,6 +43,7 @@ async fn what_comes_before_the_answer_waits_for_it() {
 async fn what_comes_before_the_request_waits_for_it() {
     let mut server = Server::start();
     let raw = Raw::connect(&server).await;
+    let mut kept = Vec::new();
     // With a session there already, datagrams are read as they come.
     for _ in 0..2 {
         let mut connect = raw.reserve().await;
@@ -62,7 +63,7 @@ async fn what_comes_before_the_request_waits_for_it() {
         assert_eq!(soon(recv.read_chunk()).await.unwrap().unwrap(), "early");
         soon(session.accept_uni()).await.unwrap();
         assert_eq!(soon(session.read_datagram()).await.unwrap(), "datagram");
-        std::mem::forget((session, connect));
+        kept.push((session, connect));
     }
 }
 
