@@ -5,6 +5,7 @@
 //! - [`node`]: composes a node out of all the others.
 //! - [`cli`], [`config`], [`logging`]: how it is told what to do, and tells what it does.
 //! - [`transport`]: bytes to requests and responses to bytes; [`tls`]: its certificates.
+//! - [`webtransport`]: sessions over HTTP/3, as the API sees them.
 //! - [`conn`]: what a request knows of the connection it came on.
 //! - [`stack`]: what happens to each request before and after its handler.
 //! - [`api`]: the resources, each beside its description.
@@ -27,3 +28,4 @@ pub mod session;
 pub mod stack;
 pub mod tls;
 pub mod transport;
+pub mod webtransport;

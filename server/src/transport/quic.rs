@@ -45,6 +45,9 @@ const SEND_WINDOW_BYTES: u64 = 2 << 20;
 /// (RFC 9114 §6.2.3).
 const UNI_STREAMS: u32 = 16;
 
+/// What datagrams of a connection may wait in each direction; then the oldest go.
+const DATAGRAM_BYTES: usize = 64 << 10;
+
 /// An endpoint on a socket.
 pub(super) fn endpoint(
     socket: UdpSocket,
@@ -60,7 +63,8 @@ pub(super) fn endpoint(
         .stream_receive_window(STREAM_WINDOW_BYTES.into())
         .receive_window(CONNECTION_WINDOW_BYTES.into())
         .send_window(SEND_WINDOW_BYTES)
-        .datagram_receive_buffer_size(None);
+        .datagram_receive_buffer_size(Some(DATAGRAM_BYTES))
+        .datagram_send_buffer_size(DATAGRAM_BYTES);
     let crypto = QuicServerConfig::try_from(tls)?;
     let mut server = ServerConfig::with_crypto(Arc::new(crypto));
     server
@@ -140,28 +144,60 @@ async fn establish(
     Some((connection, open))
 }
 
-/// How many requests a connection may have open, which grows with their number.
+/// How many streams of a kind a connection may have open, which grows with their use.
 #[derive(Debug)]
 pub(super) struct Streams {
     allowed: u32,
     max: u32,
+    /// Those that came since then.
+    came: u32,
+    since: Option<Instant>,
 }
 
 impl Streams {
-    /// Of a new connection.
-    pub(super) fn new(settings: &Settings) -> Self {
+    /// In both directions: requests, and what sessions open.
+    pub(super) fn bidirectional(settings: &Settings) -> Self {
+        Self::new(FIRST_STREAMS, settings.max_streams)
+    }
+
+    /// In one direction.
+    pub(super) fn unidirectional(settings: &Settings) -> Self {
+        Self::new(UNI_STREAMS, settings.max_streams.max(UNI_STREAMS))
+    }
+
+    fn new(first: u32, max: u32) -> Self {
         Self {
-            allowed: FIRST_STREAMS.min(settings.max_streams),
-            max: settings.max_streams,
+            allowed: first.min(max),
+            max,
+            came: 0,
+            since: None,
         }
     }
 
-    /// Gives the connection room for twice as many when half of its room is in use; how many, if
-    /// that is news.
-    pub(super) fn grow(&mut self, open: usize) -> Option<VarInt> {
-        if open * 2 < self.allowed as usize || self.allowed == self.max {
+    /// One more has come, and so many are open. Gives the connection room for twice as many when half
+    /// of its room is in use, or comes within a round trip: streams that end at once are as many for
+    /// the peer until it hears of their end. How many, if that is news.
+    pub(super) fn one_more(
+        &mut self,
+        open: usize,
+        now: Instant,
+        rtt: impl FnOnce() -> Duration,
+    ) -> Option<VarInt> {
+        if self.allowed == self.max {
             return None;
         }
+        self.came += 1;
+        let half = self.allowed / 2;
+        let mut busy = open >= half as usize;
+        if self.came >= half {
+            let since = self.since.replace(now);
+            busy |= since.is_some_and(|since| now - since < rtt());
+            self.came = 0;
+        }
+        if !busy {
+            return None;
+        }
+        self.came = 0;
         self.allowed = self.allowed.saturating_mul(2).min(self.max);
         Some(self.allowed.into())
     }
@@ -171,18 +207,43 @@ impl Streams {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_connection_gets_room_as_it_uses_it_up_to_its_limit() {
-        let settings = Settings {
+    const RTT: Duration = Duration::from_millis(50);
+
+    fn streams() -> Streams {
+        Streams::bidirectional(&Settings {
             max_streams: 100,
             ..Settings::default()
+        })
+    }
+
+    #[test]
+    fn a_connection_gets_room_as_it_uses_it_up_to_its_limit() {
+        let mut streams = streams();
+        let mut now = Instant::now();
+        let mut grown = |open| {
+            now += RTT;
+            let more = streams.one_more(open, now, || RTT);
+            more.map(VarInt::into_inner)
         };
-        let mut streams = Streams::new(&settings);
-        let mut grown = |open| streams.grow(open).map(VarInt::into_inner);
         assert_eq!(grown(15), None);
         assert_eq!(grown(16), Some(64));
         assert_eq!(grown(17), None);
         assert_eq!(grown(32), Some(100));
         assert_eq!(grown(99), None);
+    }
+
+    #[test]
+    fn many_short_streams_within_a_round_trip_get_room_too() {
+        let grown = |between: Duration| {
+            let mut streams = streams();
+            let mut now = Instant::now();
+            let one = |_: u32| {
+                now += between;
+                streams.one_more(1, now, || RTT).map(VarInt::into_inner)
+            };
+            (0..1_000).filter_map(one).collect::<Vec<_>>()
+        };
+        assert_eq!(grown(RTT / 100), [64, 100]);
+        assert!(grown(RTT / 10).is_empty());
     }
 }

@@ -14,8 +14,9 @@ pub struct Settings {
     /// Connections of one address (IPv6: one /64), generous as a whole household or office may
     /// share it. Default 12,000. At the bound a new one is refused.
     pub max_connections_per_address: usize,
-    /// Requests that one HTTP/2 or HTTP/3 connection may have open. Default 1,024: streams of
-    /// events stay open.
+    /// Requests that one HTTP/2 or HTTP/3 connection may have open, with the streams of its
+    /// WebTransport sessions; those in one direction are counted on their own. Default 1,024: streams
+    /// of events stay open.
     pub max_streams: u32,
     /// The most bytes of a request's header fields. Default 16 KiB. A larger head is refused: 431.
     pub max_header_bytes: usize,

@@ -128,6 +128,27 @@ impl Client {
         Asking { body, answer }
     }
 
+    /// Asks for a WebTransport session; its status and stream.
+    pub async fn connect_session(
+        &mut self,
+        path: &str,
+    ) -> (
+        StatusCode,
+        h3::client::RequestStream<h3_quinn::BidiStream<Bytes>, Bytes>,
+    ) {
+        let Self::Http3 { sender, .. } = self else {
+            panic!("it is not on QUIC");
+        };
+        let request = Request::builder()
+            .method("CONNECT")
+            .uri(format!("https://localhost{path}"))
+            .extension(h3::ext::Protocol::WEB_TRANSPORT);
+        let request = request.body(()).unwrap();
+        let mut stream = sender.send_request(request).await.unwrap();
+        let answer = stream.recv_response().await.unwrap();
+        (answer.status(), stream)
+    }
+
     /// Asks without a body.
     pub async fn get(&mut self, path: &str) -> Result<Answer, String> {
         self.ask("GET", path, &[]).end().await
@@ -211,7 +232,7 @@ pub fn endpoint(server: &Server) -> quinn::Endpoint {
     endpoint
 }
 
-fn config(server: &Server, alpn: &[u8]) -> ClientConfig {
+pub fn config(server: &Server, alpn: &[u8]) -> ClientConfig {
     let builder = ClientConfig::builder_with_provider(macula_server::tls::provider());
     let mut config = builder
         .with_safe_default_protocol_versions()

@@ -11,3 +11,4 @@ mod frames;
 mod hello;
 mod limits;
 mod server;
+mod webtransport;

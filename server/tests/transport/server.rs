@@ -25,6 +25,7 @@ use macula_server::{
     stack::Stack,
     tls::{self, Configs, Keeper},
     transport::{self, Bound, Settings},
+    webtransport::Session,
 };
 use rustls::{RootCertStore, pki_types::CertificateDer, pki_types::pem::PemObject};
 use tempfile::TempDir;
@@ -33,6 +34,8 @@ use tokio::{
     task::JoinHandle,
     time::timeout,
 };
+
+use crate::webtransport;
 
 /// How long a test waits for what has to happen.
 pub const SOON: Duration = Duration::from_secs(10);
@@ -46,6 +49,8 @@ pub struct Server {
     pub release: Arc<Notify>,
     /// Told when `/slow` is asked.
     pub asked: mpsc::UnboundedReceiver<()>,
+    /// The sessions that were opened at `/session`.
+    pub sessions: mpsc::UnboundedReceiver<Session>,
     /// How many bodies of `/events` are open.
     pub readers: watch::Receiver<usize>,
     pub serving: JoinHandle<()>,
@@ -73,6 +78,7 @@ impl Server {
         let address = bound.addresses()[0];
         let (trigger, signal) = drain::channel();
         let (asked, asks) = mpsc::unbounded_channel();
+        let (opened, sessions) = mpsc::unbounded_channel();
         let (counting, readers) = watch::channel(0);
         let release = Arc::new(Notify::new());
         let identity = Identity {
@@ -87,7 +93,8 @@ impl Server {
             metrics.clone(),
             signal.clone(),
         );
-        let router = router(Arc::clone(&release), asked, counting);
+        let router = router(Arc::clone(&release), asked, counting)
+            .merge(webtransport::router(Arc::clone(&release), opened));
         let stack = Stack::new(router, gateway);
         let tls = Configs::new(&keeper).unwrap();
         let serving = tokio::spawn(async move {
@@ -101,6 +108,7 @@ impl Server {
             drain: trigger,
             release,
             asked: asks,
+            sessions,
             readers,
             serving,
             _directory: directory,
@@ -120,6 +128,12 @@ impl Server {
         let waited = self.readers.wait_for(|&readers| readers == count);
         let waited = timeout(SOON, waited).await.is_ok();
         assert!(waited, "{} readers", *self.readers.borrow());
+    }
+
+    /// The next session that was opened at `/session`.
+    pub async fn session(&mut self) -> Session {
+        let session = timeout(SOON, self.sessions.recv()).await;
+        session.unwrap().unwrap()
     }
 
     /// Waits until serving has ended; returns how long that took.

@@ -17,8 +17,11 @@ use tokio::time::timeout;
 use super::{
     Headless,
     body::RequestBody,
+    connection::{Accepted, Connection},
     date,
-    streams::{Accepted, Bidi, Connection, Recv, Send},
+    sessions::Sessions,
+    streams::{Bidi, Recv, Send},
+    tunnel::{self, Tunnel},
 };
 use crate::{
     conn::{Conn, Protocol},
@@ -35,17 +38,22 @@ pub(super) struct Exchange {
     pub(super) _active: Active,
     pub(super) header_time: Duration,
     pub(super) headless: Arc<Headless>,
+    pub(super) sessions: Sessions,
 }
 
 /// The peer does not read the response any more.
-struct Gone;
+pub(super) struct Gone;
 
-type Resolved = (Request<()>, RequestStream<Bidi, Bytes>);
+/// A request whose head has come, its stream, and whether it asks for a WebTransport session.
+type Resolved = (Request<()>, RequestStream<Bidi, Bytes>, bool);
 
 /// Reads the request's head. A head that is malformed, too large or too late ends its stream and
 /// no other; h3 has told the peer why.
 async fn resolve(resolver: RequestResolver<Connection, Bytes>, time: Duration) -> Option<Resolved> {
-    timeout(time, resolver.resolve_request()).await.ok()?.ok()
+    let resolved = timeout(time, resolver.resolve_request()).await;
+    let (request, stream) = resolved.ok()?.ok()?;
+    let tunnel = tunnel::asked_for(&request);
+    Some((request, stream, tunnel))
 }
 
 impl Exchange {
@@ -54,11 +62,11 @@ impl Exchange {
     /// Each step is on the heap while it lasts: the task itself stays small, and most tasks that
     /// last are streams in their third step.
     pub(super) async fn run(self, resolver: RequestResolver<Connection, Bytes>) {
-        let Some((request, stream)) = Box::pin(resolve(resolver, self.header_time)).await else {
+        let Some((request, stream, tunnel)) = Box::pin(resolve(resolver, self.header_time)).await
+        else {
             self.headless.one_more();
             return;
         };
-        let (mut send, recv) = stream.split();
         let Accepted {
             early_data,
             mut gone,
@@ -68,6 +76,16 @@ impl Exchange {
             peer: self.peer,
             early_data,
         };
+        if tunnel {
+            let tunnel = Tunnel {
+                conn,
+                request,
+                stream,
+                gone,
+            };
+            return told(tunnel.run(&self.stack, &self.sessions).await);
+        }
+        let (mut send, recv) = stream.split();
         let answer = Box::pin(answer(&self.stack, conn, request, &mut send, recv));
         let result = match unless_gone(&mut gone, answer).await {
             Ok(Ok(response)) => write(&mut send, response, &mut gone).await,
@@ -77,9 +95,13 @@ impl Exchange {
                 Ok(())
             }
         };
-        if let Err(error) = result {
-            tracing::debug!(%error, "a response was not written to its end");
-        }
+        told(result);
+    }
+}
+
+fn told(result: Result<(), StreamError>) {
+    if let Err(error) = result {
+        tracing::debug!(%error, "a response was not written to its end");
     }
 }
 
@@ -104,7 +126,7 @@ async fn answer(
 
 /// Adds what every response has, as hyper does for HTTP/1.1 and HTTP/2. Where no content may be
 /// (RFC 9110 §6.4.1), there is none.
-fn complete(method: &Method, mut response: Response<Body>) -> Response<Body> {
+pub(super) fn complete(method: &Method, mut response: Response<Body>) -> Response<Body> {
     let bodiless = matches!(
         response.status(),
         StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
@@ -125,7 +147,7 @@ fn complete(method: &Method, mut response: Response<Body>) -> Response<Body> {
 }
 
 /// Writes the response, to its end or until the peer does not read it any more.
-async fn write(
+pub(super) async fn write(
     send: &mut RequestStream<Send, Bytes>,
     response: Response<Body>,
     gone: &mut BoxFuture<'static, ()>,
@@ -158,7 +180,7 @@ async fn write(
     send.finish().await
 }
 
-async fn unless_gone<T>(
+pub(super) async fn unless_gone<T>(
     gone: &mut BoxFuture<'static, ()>,
     work: impl Future<Output = T> + Unpin,
 ) -> Result<T, Gone> {

@@ -7,12 +7,12 @@
 
 use bytes::{Buf, Bytes};
 
+use crate::webtransport::{codes, varint};
+
 /// Carries a body (RFC 9114 §7.2.1).
 const DATA: u64 = 0x0;
 /// Those of RFC 9114 that h3 holds as a whole, and those of HTTP/2 that it refuses (§11.2.1).
 const HELD: [u64; 10] = [0x1, 0x2, 0x3, 0x4, 0x5, 0x6, 0x7, 0x8, 0x9, 0xd];
-/// Begins a WebTransport stream, whose bytes are no frames (draft-ietf-webtrans-http3 §4.2).
-const WEBTRANSPORT_STREAM: u64 = 0x41;
 /// The type of a control stream (RFC 9114 §6.2.1).
 const CONTROL: u64 = 0x0;
 /// Two variable-length integers (RFC 9000 §16).
@@ -105,7 +105,7 @@ impl Frames {
     }
 
     fn stream_type(&mut self, input: &mut Bytes) -> Option<Bytes> {
-        let (kind, head) = self.complete(input, integer)?;
+        let (kind, head) = self.complete(input, varint::read)?;
         self.state = if kind == CONTROL {
             State::Head
         } else {
@@ -116,15 +116,15 @@ impl Frames {
 
     fn head(&mut self, input: &mut Bytes) -> Result<Option<Bytes>, TooLong> {
         let parse = |bytes: &[u8]| {
-            let (kind, first) = integer(bytes)?;
-            let (length, second) = integer(&bytes[first..])?;
+            let (kind, first) = varint::read(bytes)?;
+            let (length, second) = varint::read(&bytes[first..])?;
             Some(((kind, length), first + second))
         };
         let Some(((kind, length), head)) = self.complete(input, parse) else {
             return Ok(None);
         };
         self.state = match kind {
-            WEBTRANSPORT_STREAM => State::Raw,
+            codes::BIDIRECTIONAL => State::Raw,
             DATA if length > 0 => State::Pass(length),
             kind if HELD.contains(&kind) && length > self.limit => {
                 return Err(TooLong { limit: self.limit });
@@ -178,17 +178,6 @@ fn then(state: fn(u64) -> State, left: u64, taken: &Bytes) -> State {
         0 => State::Head,
         left => state(left),
     }
-}
-
-/// A variable-length integer (RFC 9000 §16) and how many bytes it takes; none when it is not whole.
-fn integer(bytes: &[u8]) -> Option<(u64, usize)> {
-    let first = *bytes.first()?;
-    let len = 1 << (first >> 6);
-    let rest = bytes.get(1..len)?;
-    let value = rest.iter().fold(u64::from(first & 0x3f), |value, byte| {
-        value << 8 | u64::from(*byte)
-    });
-    Some((value, len))
 }
 
 #[cfg(test)]

@@ -1,16 +1,26 @@
 //! HTTP/3 on one QUIC connection.
 //!
-//! - [`streams`]: quinn's streams as h3 wants them, with what h3 does not tell.
+//! - [`arrivals`]: the peer's streams as they arrive; [`incoming`]: whose they are; [`room`]: how many
+//!   there may be.
+//! - [`connection`]: a QUIC connection as h3 wants it, with what h3 does not tell; [`streams`]: the
+//!   streams of one.
 //! - [`frames`]: what of a peer's bytes h3 gets to see.
 //! - [`exchange`]: one request and its response.
+//! - [`sessions`]: the WebTransport sessions of a connection; [`tunnel`]: one, and its request.
 //! - [`body`]: a request's body.
 //! - [`date`]: the `Date` of a response.
 
+mod arrivals;
 mod body;
+mod connection;
 mod date;
 mod exchange;
 mod frames;
+mod incoming;
+mod room;
+mod sessions;
 mod streams;
+mod tunnel;
 
 use std::{
     net::SocketAddr,
@@ -27,8 +37,12 @@ use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
 use super::{Shared, activity::Activity, quic};
+use arrivals::Arrivals;
+use connection::{Connection, Streams};
 use exchange::Exchange;
-use streams::{Connection, Streams};
+use incoming::Sorter;
+use room::Room;
+use sessions::{MAX_SESSIONS, Sessions};
 
 /// Requests without a head that a connection may have begun, malformed, too slow or reset. h3 keeps
 /// a few bytes for each, and a peer that does it so often means no good.
@@ -80,24 +94,41 @@ async fn accept(
 ) -> Result<(), h3::error::ConnectionError> {
     let settings = &shared.settings;
     let streams = Streams::default();
-    let connection = Connection::new(
-        quic.clone(),
-        streams.clone(),
-        settings.max_header_bytes as u64,
-    );
-    let mut builder = h3::server::builder();
-    builder.max_field_section_size(settings.max_header_bytes as u64);
-    let mut connection: h3::server::Connection<Connection, Bytes> =
-        builder.build(connection).await?;
-    let activity = Activity::default();
+    let sessions = Sessions::new(quic.clone());
     let headless = Arc::new(Headless {
         count: AtomicU32::new(0),
         quic: quic.clone(),
     });
+    let sorter = Sorter {
+        sessions: sessions.clone(),
+        time: Duration::from_secs(settings.header_seconds),
+        headless: Arc::clone(&headless),
+    };
+    let room = quic::Streams::bidirectional(settings);
+    let room = Room::bidirectional(quic, room, &sessions, requests);
+    let unidirectional = quic::Streams::unidirectional(settings);
+    let unidirectional = Room::unidirectional(quic, unidirectional, &sessions);
+    let connection = Connection::new(
+        quic.clone(),
+        Arrivals::bidirectional(quic.clone(), room),
+        Arrivals::unidirectional(quic.clone(), unidirectional),
+        sorter,
+        streams.clone(),
+        settings.max_header_bytes as u64,
+    );
+    let mut builder = h3::server::builder();
+    builder
+        .max_field_section_size(settings.max_header_bytes as u64)
+        .enable_extended_connect(true)
+        .enable_datagram(true)
+        .enable_webtransport(true)
+        .max_webtransport_sessions(MAX_SESSIONS as u64);
+    let mut connection: h3::server::Connection<Connection, Bytes> =
+        builder.build(connection).await?;
+    let activity = Activity::default();
     let mut drain = shared.drain.clone();
     let mut drained = pin!(drain.started());
     let mut idle = pin!(activity.idle(Duration::from_secs(settings.idle_seconds)));
-    let mut room = quic::Streams::new(settings);
     let mut going = false;
     loop {
         // Nothing new is taken any more, and nothing is in flight but the end of what was answered.
@@ -112,7 +143,7 @@ async fn accept(
             biased;
             () = drained.as_mut(), if !going => {
                 // The next request's place is the first that is refused.
-                connection.shutdown(1).await?;
+                connection.shutdown(1 + streams.behind()).await?;
                 requests.close();
                 going = true;
                 continue;
@@ -134,10 +165,8 @@ async fn accept(
             _active: activity.begin(),
             header_time: Duration::from_secs(settings.header_seconds),
             headless: Arc::clone(&headless),
+            sessions: sessions.clone(),
         };
         requests.spawn(exchange.run(resolver));
-        if let Some(more) = room.grow(requests.len()) {
-            quic.set_max_concurrent_bi_streams(more);
-        }
     }
 }

@@ -1,8 +1,4 @@
-//! quinn's streams as h3 wants them, with what h3 does not tell: whether a request came in early
-//! data, and that its reader has gone while nothing is written.
-//!
-//! All that comes in is accepted here and goes through [`Frames`]. What goes out in one direction
-//! is h3-quinn's.
+//! quinn's streams as h3 wants them. What comes in goes through [`Frames`].
 
 use std::{
     pin::{Pin, pin},
@@ -11,184 +7,43 @@ use std::{
 };
 
 use bytes::{Buf, Bytes};
-use futures_util::{
-    Stream, StreamExt,
-    future::BoxFuture,
-    stream::{self, BoxStream},
-};
 use h3::{
     error::Code,
     quic::{self, ConnectionErrorIncoming, StreamErrorIncoming, StreamId, WriteBuf},
 };
-use parking_lot::Mutex;
 use quinn::{ConnectionError, ReadError, VarInt, WriteError};
 
 use super::frames::Frames;
 use crate::transport::quic::{EXCESSIVE_LOAD, NO_ERROR};
 
-/// The most bytes of one frame of a control stream: settings are some dozens.
-const CONTROL_FRAME_BYTES: u64 = 4 << 10;
 /// A HEADERS frame with `:status: 431` and `content-length: 0` (RFC 9204 §4.5.4 and §4.5.2), for a
 /// head that is too long even to be read by h3.
 const TOO_LONG_A_HEAD: [u8; 11] = *b"\x01\x09\0\0\x5f\x09\x03431\xc4";
-
-/// What h3 does not tell of a request's stream.
-pub(super) struct Accepted {
-    /// It came in early data.
-    pub(super) early_data: bool,
-    /// Ends when the peer does not read the response any more.
-    pub(super) gone: BoxFuture<'static, ()>,
-}
-
-/// The stream that was accepted last, on its way past h3.
-#[derive(Clone, Default)]
-pub(super) struct Streams(Arc<Mutex<Option<Accepted>>>);
-
-impl Streams {
-    /// The stream of the request that h3 accepted last. h3 may refuse streams before it, and takes
-    /// no further one until it is asked again.
-    pub(super) fn accepted(&self) -> Option<Accepted> {
-        self.0.lock().take()
-    }
-}
-
-type Pair = (quinn::SendStream, quinn::RecvStream);
-
-/// A QUIC connection for h3.
-pub(super) struct Connection {
-    quic: h3_quinn::Connection,
-    requests: SyncStream<Pair>,
-    unidirectional: SyncStream<quinn::RecvStream>,
-    streams: Streams,
-    max_head_bytes: u64,
-}
-
-/// h3 asks for types that can be shared; a stream that is only polled can be.
-struct SyncStream<T>(Mutex<BoxStream<'static, Result<T, ConnectionError>>>);
-
-impl<T> SyncStream<T> {
-    fn new(
-        stream: impl Stream<Item = Result<T, ConnectionError>> + std::marker::Send + 'static,
-    ) -> Self {
-        Self(Mutex::new(stream.boxed()))
-    }
-
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, ConnectionErrorIncoming>> {
-        let next = ready!(Pin::new(self.0.get_mut()).poll_next(cx));
-        Poll::Ready(next.expect("it has no end").map_err(connection_error))
-    }
-}
-
-impl Connection {
-    /// Requests' heads may have so many bytes.
-    pub(super) fn new(quic: quinn::Connection, streams: Streams, max_head_bytes: u64) -> Self {
-        let requests = stream::unfold(quic.clone(), |quic| async {
-            Some((quic.accept_bi().await, quic))
-        });
-        let unidirectional = stream::unfold(quic.clone(), |quic| async {
-            Some((quic.accept_uni().await, quic))
-        });
-        Self {
-            quic: h3_quinn::Connection::new(quic),
-            requests: SyncStream::new(requests),
-            unidirectional: SyncStream::new(unidirectional),
-            streams,
-            max_head_bytes,
-        }
-    }
-}
-
-impl quic::Connection<Bytes> for Connection {
-    type RecvStream = Recv;
-    type OpenStreams = Opener;
-
-    fn poll_accept_recv(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<Recv, ConnectionErrorIncoming>> {
-        let recv = ready!(self.unidirectional.poll_next(cx))?;
-        let frames = Frames::of_unidirectional(CONTROL_FRAME_BYTES);
-        Poll::Ready(Ok(Recv::new(recv, frames)))
-    }
-
-    fn poll_accept_bidi(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<Bidi, ConnectionErrorIncoming>> {
-        let (send, recv) = ready!(self.requests.poll_next(cx))?;
-        let stopped = send.stopped();
-        *self.streams.0.lock() = Some(Accepted {
-            early_data: recv.is_0rtt(),
-            gone: Box::pin(async move { drop(stopped.await) }),
-        });
-        Poll::Ready(Ok(Bidi {
-            send: Send {
-                stream: send,
-                writing: None,
-                state: Sent::Nothing,
-            },
-            recv: Recv::new(recv, Frames::of_request(self.max_head_bytes)),
-        }))
-    }
-
-    fn opener(&self) -> Opener {
-        Opener(quic::Connection::<Bytes>::opener(&self.quic))
-    }
-}
-
-impl quic::OpenStreams<Bytes> for Connection {
-    type BidiStream = Bidi;
-    type SendStream = h3_quinn::SendStream<Bytes>;
-
-    fn poll_open_bidi(&mut self, _: &mut Context<'_>) -> Poll<Result<Bidi, StreamErrorIncoming>> {
-        never_opened()
-    }
-
-    fn poll_open_send(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<Self::SendStream, StreamErrorIncoming>> {
-        self.quic.poll_open_send(cx)
-    }
-
-    fn close(&mut self, code: Code, reason: &[u8]) {
-        quic::OpenStreams::<Bytes>::close(&mut self.quic, code, reason);
-    }
-}
-
-/// Opens streams in one direction.
-pub(super) struct Opener(h3_quinn::OpenStreams);
-
-impl quic::OpenStreams<Bytes> for Opener {
-    type BidiStream = Bidi;
-    type SendStream = h3_quinn::SendStream<Bytes>;
-
-    fn poll_open_bidi(&mut self, _: &mut Context<'_>) -> Poll<Result<Bidi, StreamErrorIncoming>> {
-        never_opened()
-    }
-
-    fn poll_open_send(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<Self::SendStream, StreamErrorIncoming>> {
-        self.0.poll_open_send(cx)
-    }
-
-    fn close(&mut self, code: Code, reason: &[u8]) {
-        quic::OpenStreams::<Bytes>::close(&mut self.0, code, reason);
-    }
-}
-
-/// RFC 9114 §6.1: a server opens no streams in both directions.
-fn never_opened() -> Poll<Result<Bidi, StreamErrorIncoming>> {
-    let error = "HTTP/3 servers open no bidirectional streams";
-    Poll::Ready(Err(StreamErrorIncoming::Unknown(error.into())))
-}
 
 /// A request's stream.
 pub(super) struct Bidi {
     send: Send,
     recv: Recv,
+}
+
+impl Bidi {
+    /// A request's head may have so many bytes. `input` has come already.
+    pub(super) fn new(
+        send: quinn::SendStream,
+        recv: quinn::RecvStream,
+        input: Bytes,
+        max_head_bytes: u64,
+    ) -> Self {
+        let frames = Frames::of_request(max_head_bytes);
+        Self {
+            send: Send {
+                stream: send,
+                writing: None,
+                state: Sent::Nothing,
+            },
+            recv: Recv::new(recv, frames, input),
+        }
+    }
 }
 
 impl quic::BidiStream<Bytes> for Bidi {
@@ -354,11 +209,12 @@ enum Unreadable {
 }
 
 impl Recv {
-    fn new(stream: quinn::RecvStream, frames: Frames) -> Self {
+    /// `input` has come already.
+    pub(super) fn new(stream: quinn::RecvStream, frames: Frames, input: Bytes) -> Self {
         Self {
             stream,
             frames,
-            input: Bytes::new(),
+            input,
             open: true,
         }
     }
@@ -439,7 +295,7 @@ fn stream_id(id: quinn::StreamId) -> StreamId {
     StreamId::try_from(id).expect("both count to 2^62")
 }
 
-fn connection_error(error: ConnectionError) -> ConnectionErrorIncoming {
+pub(super) fn connection_error(error: ConnectionError) -> ConnectionErrorIncoming {
     match error {
         ConnectionError::ApplicationClosed(close) => ConnectionErrorIncoming::ApplicationClose {
             error_code: close.error_code.into(),
