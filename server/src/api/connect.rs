@@ -1,25 +1,28 @@
-//! `/v1/connect`: a live session, on a WebSocket.
+//! `/v1/connect`: a live session, on a WebSocket or WebTransport.
 
 use std::sync::Arc;
 
 use axum::{
     Extension,
     extract::{
-        State,
+        FromRequestParts, State,
         ws::{WebSocketUpgrade, rejection::WebSocketUpgradeRejection},
     },
-    response::Response,
+    response::{IntoResponse, Response},
 };
 use http::{
-    HeaderMap, Uri,
+    StatusCode,
     header::{HOST, ORIGIN},
+    request::Parts,
+    uri::Authority,
 };
 use macula_proto::{ErrorCode, Problem};
 
 use super::{context::Context, gateway::Gateway, principal::Principal, problem::Refused};
 use crate::{
     conn::Hold,
-    live::{Guest, websocket},
+    live::{self, Guest, websocket, webtransport},
+    webtransport::Upgrade,
 };
 
 /// What is read from a socket at a time, and held of what was read.
@@ -48,14 +51,20 @@ const WRITE_BUFFER_BYTES: usize = 8 << 10;
 )]
 pub(super) async fn connect(
     State(gateway): State<Arc<Gateway>>,
-    context: Context,
-    principal: Principal,
-    uri: Uri,
-    headers: HeaderMap,
+    guest: Guest,
     hold: Option<Extension<Hold>>,
+    session: Option<Extension<Upgrade>>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Refused> {
-    let guest = guest(&gateway, &context, principal, &uri, &headers)?;
+    if let Some(Extension(session)) = session {
+        tokio::spawn(async move {
+            // It is gone if its client does not wait for the answer.
+            if let Ok(session) = session.accepted().await {
+                webtransport::serve(session, gateway, guest).await;
+            }
+        });
+        return Ok(StatusCode::OK.into_response());
+    }
     let (Ok(upgrade), Some(Extension(hold))) = (upgrade, hold) else {
         let detail = "expected a WebSocket handshake of version 13, or WebTransport over HTTP/3";
         return Err(Problem::new(ErrorCode::InvalidRequest, detail).into());
@@ -70,7 +79,7 @@ pub(super) async fn connect(
         );
         return Err(Problem::new(ErrorCode::InvalidRequest, detail).into());
     }
-    let max_frame_bytes = websocket::limits(&gateway).bytes;
+    let max_frame_bytes = live::settings::limits(&gateway).bytes;
     Ok(upgrade
         .read_buffer_size(READ_BUFFER_BYTES)
         .write_buffer_size(WRITE_BUFFER_BYTES)
@@ -80,26 +89,26 @@ pub(super) async fn connect(
 }
 
 /// Who connects, from where they may.
-fn guest(
-    gateway: &Gateway,
-    context: &Context,
-    principal: Principal,
-    uri: &Uri,
-    headers: &HeaderMap,
-) -> Result<Guest, Problem> {
-    if let Some(origin) = headers.get(ORIGIN) {
-        let origin = origin.to_str().unwrap_or_default();
-        let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-        let authority = uri.authority().map(http::uri::Authority::as_str).or(host);
-        if !may_connect(origin, authority, &gateway.settings.cors_origins) {
-            let detail = format!("expected an origin of `api.cors_origins`, found {origin:?}");
-            return Err(Problem::new(ErrorCode::Forbidden, detail));
+impl FromRequestParts<Arc<Gateway>> for Guest {
+    type Rejection = Refused;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        gateway: &Arc<Gateway>,
+    ) -> Result<Self, Refused> {
+        let principal = Principal::from_request_parts(parts, gateway).await?;
+        if let Some(origin) = parts.headers.get(ORIGIN) {
+            let origin = origin.to_str().unwrap_or_default();
+            let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
+            let authority = parts.uri.authority().map(Authority::as_str).or(host);
+            if !may_connect(origin, authority, &gateway.settings.cors_origins) {
+                let detail = format!("expected an origin of `api.cors_origins`, found {origin:?}");
+                return Err(Problem::new(ErrorCode::Forbidden, detail).into());
+            }
         }
+        let peer = Context::of(parts).peer().ip();
+        Ok(Self { principal, peer })
     }
-    Ok(Guest {
-        principal,
-        peer: context.peer().ip(),
-    })
 }
 
 /// Whether a page of this origin may have a session. Browsers ask nobody before they connect, and

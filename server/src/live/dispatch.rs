@@ -35,9 +35,12 @@ impl Live {
                 ..Refused::from(refusal)
             }),
         };
-        if let Err(Refused { id, problem }) = handled {
-            // A client that has gone needs no answer.
-            let _ = outlet.finish(&self.error(id, &problem)).await;
+        match handled {
+            Ok(()) => outlet.end(),
+            Err(Refused { id, problem }) => {
+                // A client that has gone needs no answer.
+                let _ = outlet.finish(&self.error(id, &problem)).await;
+            }
         }
     }
 

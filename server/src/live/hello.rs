@@ -4,7 +4,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use macula_proto::{
     ErrorCode, Problem,
-    frame::{self, ClientFrame, Flag, GatewayFrame, Numbers, Refusal, Welcome},
+    frame::{self, ClientFrame, Flag, GatewayFrame, Numbers, Refusal, Report, Welcome},
     timestamp::rfc3339,
 };
 use tokio::time::Instant;
@@ -122,4 +122,10 @@ fn welcome(gateway: &Gateway, live: &Live, token: Option<Arc<str>>) -> Welcome {
         unknown: None,
         limits: Box::new(live.limits()),
     }
+}
+
+/// Tells a client why it gets no session.
+pub(super) fn refusal(problem: &Problem) -> GatewayFrame {
+    let problem = Box::new(Report::of(problem, String::new()));
+    frame::Error { id: None, problem }.into()
 }

@@ -10,6 +10,8 @@ use macula_proto::{
 use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio_util::sync::CancellationToken;
 
+use crate::webtransport::Session;
+
 /// Frames that may wait for the transport. Who has more waits, so that what waits stays where its
 /// bounds are: with the operation.
 const QUEUE: usize = 64;
@@ -60,6 +62,8 @@ impl Closing {
 pub(super) struct Link {
     encoding: Encoding,
     out: mpsc::Sender<Out>,
+    /// There if operations have streams of their own.
+    streams: Option<Session>,
     /// Cancelled when nothing can be sent any more, or the session went on elsewhere.
     lost: CancellationToken,
 }
@@ -71,11 +75,15 @@ pub(super) struct Lost;
 
 impl Link {
     /// A transport whose frames have this encoding, and what is to be sent on it.
-    pub(super) fn new(encoding: Encoding) -> (Arc<Self>, mpsc::Receiver<Out>) {
+    pub(super) fn new(
+        encoding: Encoding,
+        streams: Option<Session>,
+    ) -> (Arc<Self>, mpsc::Receiver<Out>) {
         let (out, outgoing) = mpsc::channel(QUEUE);
         let link = Self {
             encoding,
             out,
+            streams,
             lost: CancellationToken::new(),
         };
         (Arc::new(link), outgoing)
@@ -83,6 +91,11 @@ impl Link {
 
     pub(super) fn encoding(&self) -> Encoding {
         self.encoding
+    }
+
+    /// Where operations have streams of their own.
+    pub(super) fn streams(&self) -> Option<&Session> {
+        self.streams.as_ref()
     }
 
     /// Sends a frame; waits while the client is slow.

@@ -5,7 +5,8 @@
 //! - [`lives`]: all live sessions. [`session`]: one of them. [`hello`]: how one begins or goes on.
 //! - [`link`]: the transport that it is on. [`outlet`]: where the answers of one operation go.
 //! - [`dispatch`]: what a frame asks for: [`call`], [`publish`], [`subscribe`], [`serve`], [`discover`].
-//! - [`ending`]: how it ends. [`websocket`]: the driver.
+//! - [`ending`]: how it ends.
+//! - [`websocket`], [`webtransport`]: the drivers; [`streams`]: frames on the latter's streams.
 
 mod call;
 mod discover;
@@ -19,8 +20,10 @@ mod publish;
 mod serve;
 mod session;
 pub mod settings;
+mod streams;
 mod subscribe;
 pub mod websocket;
+pub mod webtransport;
 
 pub use hello::Guest;
 pub use lives::Lives;

@@ -6,17 +6,23 @@ use futures_util::future::BoxFuture;
 use macula_mesh::{Handler, Invocation, Payload, Progress, Schema, Serve, rpc::Failure};
 use macula_proto::{
     ErrorCode, Problem,
-    frame::{self, Anything, Flag},
+    frame::{self, Anything, ClientFrame, Flag, Frame, GatewayFrame},
     live::Kind,
 };
 use tokio::{sync::oneshot, time::Instant};
 
 use super::{
+    dispatch::failure,
     link::Link,
     outlet::Outlet,
     session::{self, Live, Operation, Refused},
+    settings::{decode, limits},
+    streams::{Frames, NoFrame, framed},
 };
+use crate::webtransport::{Session, WriteError};
 
+/// What the procedures of nodes themselves begin with.
+const NODE: &str = "system";
 /// Calls of one procedure at a time, unless the client says otherwise.
 const DEFAULT_CONCURRENCY: u64 = 64;
 /// The most that it may say.
@@ -58,6 +64,10 @@ pub(super) async fn begin(
 
 fn wanted(live: &Live, asked: frame::Serve) -> Result<Serve, Problem> {
     let invalid = |detail: String| Problem::new(ErrorCode::InvalidRequest, detail);
+    if asked.procedure.as_str().split('.').next() == Some(NODE) {
+        let detail = format!("expected a procedure outside of `{NODE}`, which is the nodes'");
+        return Err(Problem::new(ErrorCode::Forbidden, detail));
+    }
     let concurrency = asked.concurrency.unwrap_or(DEFAULT_CONCURRENCY);
     if !(1..=MAX_CONCURRENCY).contains(&concurrency) {
         return Err(invalid(format!(
@@ -127,13 +137,56 @@ async fn invoke(live: &Arc<Live>, serve: u64, invocation: Invocation) -> Result<
     let _revoke = Revoke {
         live: Arc::clone(live),
         id,
-        link: Arc::clone(&link),
+        streamed: link.streams().is_some().then(|| Arc::clone(&link)),
     };
-    let frame = frame_of(id, serve, invocation);
-    // What does not arrive the client does not name when it is back, and so it ends.
-    let _ = link.send(&frame.into()).await;
-    let answer = answered.await;
+    let frame = frame_of(id, serve, invocation).into();
+    let asked = async {
+        match link.streams() {
+            // What does not arrive the client does not name when it is back, and so it ends.
+            None => drop(link.send(&frame).await),
+            Some(streams) => converse(live, id, streams, &frame, &link).await,
+        }
+        std::future::pending().await
+    };
+    let answer = tokio::select! {
+        biased;
+        answer = answered => answer,
+        never = asked => never,
+    };
     answer.unwrap_or_else(|_| Err(unavailable("it does not answer any more")))
+}
+
+/// Asks on a stream of its own, and takes what the client answers there, until it has answered or the
+/// transport is lost.
+async fn converse(live: &Live, id: u64, streams: &Session, frame: &GatewayFrame, link: &Link) {
+    let Ok((mut send, recv)) = streams.open_bi().await else {
+        return;
+    };
+    let frame = frame.encode(link.encoding());
+    let mut answers = Frames::new(recv, limits(&live.gateway).bytes);
+    let mut came = match send.write_chunks(&mut framed(frame)).await {
+        Ok(()) => answers.next().await,
+        Err(WriteError::Stopped(_)) => Err(NoFrame::Reset),
+        Err(WriteError::Closed) => Err(NoFrame::Lost),
+    };
+    loop {
+        let frame = came.map(|frame| decode(&live.gateway, &frame, link.encoding()));
+        let answer = match frame {
+            Ok(Ok(ClientFrame::Progressed(progress))) if progress.id == id => {
+                live.progress(id, progress.payload);
+                came = answers.next().await;
+                continue;
+            }
+            Ok(Ok(ClientFrame::Returned(result))) if result.id == id => Ok(result.payload),
+            Ok(Ok(ClientFrame::Failed(failed))) if failed.id == id => Err(failure(failed)),
+            Err(NoFrame::Lost) => return,
+            // It has given the call up, or says what is no answer.
+            Ok(_) | Err(_) => Err(unavailable("it has not answered")),
+        };
+        // Without an end the client would take it for given up.
+        let _ = send.finish();
+        return live.returned(id, answer);
+    }
 }
 
 fn frame_of(id: u64, serve: u64, invocation: Invocation) -> frame::Invoke {
@@ -157,13 +210,21 @@ fn frame_of(id: u64, serve: u64, invocation: Invocation) -> frame::Invoke {
 struct Revoke {
     live: Arc<Live>,
     id: u64,
-    link: Arc<Link>,
+    /// Where the invocation has a stream, whose end tells it.
+    streamed: Option<Arc<Link>>,
 }
 
 impl Drop for Revoke {
     fn drop(&mut self) {
-        if self.live.finish(self.id).is_some() {
-            self.link.post(&frame::Revoked { id: self.id }.into());
+        if self.live.finish(self.id).is_none() {
+            return;
+        }
+        let streamed = |link: &Arc<Link>| {
+            let own = self.streamed.as_ref();
+            own.is_some_and(|own| Arc::ptr_eq(own, link))
+        };
+        if let Some(link) = self.live.link().filter(|link| !streamed(link)) {
+            link.post(&frame::Revoked { id: self.id }.into());
         }
     }
 }

@@ -154,7 +154,7 @@ impl Live {
         // A loss is no matter: what was lost is asked for when the client is back.
         let _ = match link {
             Some(link) if outlet.is_on(&link) => outlet.finish(&answer).await,
-            Some(link) => link.send(&answer).await,
+            Some(link) => Outlet::main(link).finish(&answer).await,
             None => Ok(()),
         };
     }

@@ -1,7 +1,12 @@
 //! The bounds of live sessions.
 
-use macula_proto::frame::{Bounds, OVERHEAD_BYTES};
+use macula_proto::{
+    Encoding, Limits,
+    frame::{Bounds, ClientFrame, Frame, OVERHEAD_BYTES, Refusal},
+};
 use serde::{Deserialize, Serialize};
+
+use crate::api::Gateway;
 
 /// What a live session may use, and how long it waits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,4 +60,25 @@ impl Settings {
             max_bytes_in_flight: self.max_bytes_in_flight,
         }
     }
+}
+
+/// The bounds of a frame that comes in.
+pub(crate) fn limits(gateway: &Gateway) -> Limits {
+    let settings = &gateway.settings;
+    Limits {
+        bytes: settings
+            .live
+            .bounds(settings.max_body_bytes)
+            .max_frame_bytes as usize,
+        ..Limits::default()
+    }
+}
+
+/// Reads a client's frame.
+pub(super) fn decode(
+    gateway: &Gateway,
+    frame: &[u8],
+    encoding: Encoding,
+) -> Result<ClientFrame, Refusal> {
+    ClientFrame::decode(frame, encoding, &limits(gateway))
 }

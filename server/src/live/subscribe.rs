@@ -17,8 +17,7 @@ use macula_proto::{
 use tokio::sync::watch;
 
 use super::{
-    link::Lost,
-    outlet::Outlet,
+    outlet::{Outlet, Unsent},
     session::{Live, Operation, Refused},
 };
 use crate::api::subscribe::MAX_REPLAY;
@@ -99,9 +98,12 @@ enum Stopped {
     Over,
 }
 
-impl From<Lost> for Stopped {
-    fn from(_: Lost) -> Self {
-        Self::Lost
+impl From<Unsent> for Stopped {
+    fn from(unsent: Unsent) -> Self {
+        match unsent {
+            Unsent::Lost => Self::Lost,
+            Unsent::GivenUp => Self::Over,
+        }
     }
 }
 
@@ -159,8 +161,8 @@ impl Reader {
                 return Stopped::Over;
             }
             for delivery in batch.drain(..) {
-                if self.send(&delivery).await.is_err() {
-                    return Stopped::Lost;
+                if let Err(unsent) = self.send(&delivery).await {
+                    return unsent.into();
                 }
             }
             // An idle reader holds no buffer.
@@ -168,7 +170,7 @@ impl Reader {
         }
     }
 
-    async fn send(&mut self, delivery: &Delivery) -> Result<(), Lost> {
+    async fn send(&mut self, delivery: &Delivery) -> Result<(), Unsent> {
         let encoding = self.outlet.encoding();
         let frame = match delivery {
             Delivery::Event(published) => event(self.id, published, encoding),

@@ -16,8 +16,8 @@ use futures_util::{
     stream::{SplitSink, SplitStream},
 };
 use macula_proto::{
-    Encoding, ErrorCode, Limits, Problem,
-    frame::{ClientFrame, Error, Frame, GatewayFrame, Refusal, Report},
+    Encoding, ErrorCode, Problem,
+    frame::{Frame, GatewayFrame},
 };
 use tokio::{
     sync::mpsc,
@@ -27,10 +27,11 @@ use tokio_tungstenite::tungstenite;
 
 use super::{
     ending::{Ending, farewell},
-    hello::{self, Begun, Guest},
+    hello::{self, Begun, Guest, refusal},
     link::{Closing, Link, Out},
     outlet::Outlet,
     session::Live,
+    settings::decode,
 };
 use crate::{api::Gateway, conn::Hold};
 
@@ -84,7 +85,7 @@ pub async fn serve(
             let problem = Problem::new(ErrorCode::InvalidRequest, detail);
             return refuse(&mut sender, encoding, &problem).await;
         }
-        let (link, outgoing) = Link::new(encoding);
+        let (link, outgoing) = Link::new(encoding, None);
         let frame = decode(&gateway, &frame, encoding);
         match hello::begin(&gateway, &guest, frame, &link) {
             Ok(begun) => run(begun, &link, outgoing, &mut sender, &mut receiver).await,
@@ -129,31 +130,11 @@ fn is_too_long(error: &axum::Error) -> bool {
     matches!(source, Some(tungstenite::Error::Capacity(_)))
 }
 
-fn decode(gateway: &Gateway, frame: &[u8], encoding: Encoding) -> Result<ClientFrame, Refusal> {
-    ClientFrame::decode(frame, encoding, &limits(gateway))
-}
-
-pub(crate) fn limits(gateway: &Gateway) -> Limits {
-    let settings = &gateway.settings;
-    Limits {
-        bytes: settings
-            .live
-            .bounds(settings.max_body_bytes)
-            .max_frame_bytes as usize,
-        ..Limits::default()
-    }
-}
-
 /// Says why there is no session, and closes.
 async fn refuse(sender: &mut Sender, encoding: Encoding, problem: &Problem) {
-    let error = GatewayFrame::from(Error {
-        id: None,
-        problem: Box::new(Report::of(problem, String::new())),
-    });
+    let error = refusal(problem).encode(encoding);
     let told = async {
-        sender
-            .feed(written(error.encode(encoding), encoding))
-            .await?;
+        sender.feed(written(error, encoding)).await?;
         sender.send(closing(Closing::of(problem.code))).await
     };
     // A client that does not take it has gone.
@@ -184,9 +165,8 @@ async fn read(
     receiver: &mut Receiver,
     heard: &AtomicBool,
 ) -> Ending {
-    let limits = limits(&live.gateway);
     loop {
-        let (encoding, frame) = match message(receiver).await {
+        let (_, frame) = match message(receiver).await {
             Ok(message) => message,
             Err(NoMore::Closed) => return Ending::Closed,
             Err(NoMore::Lost) => return Ending::Lost,
@@ -197,7 +177,7 @@ async fn read(
             }
         };
         heard.store(true, Ordering::Relaxed);
-        let decoded = ClientFrame::decode(&frame, encoding, &limits);
+        let decoded = decode(&live.gateway, &frame, link.encoding());
         let outlet = Outlet::main(Arc::clone(link));
         live.handle(decoded, frame.len(), outlet).await;
     }

@@ -100,6 +100,7 @@ fn closed(content: &[u8]) -> Closed {
     Closed {
         code: u32::from_be_bytes(code.try_into().expect("it is split there")),
         reason: String::from_utf8_lossy(reason).into_owned(),
+        broken: false,
     }
 }
 
@@ -142,6 +143,7 @@ mod tests {
             closed.map(|(code, reason)| Closed {
                 code,
                 reason: reason.to_owned(),
+                broken: false,
             })
         });
         for step in 1..=bytes.len() {
@@ -171,7 +173,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_written_is_read(code: u32, reason in ".{0,1400}", step in 1usize..99) {
-            let written = close(&Closed { code, reason: reason.clone() });
+            let written = close(&Closed { code, reason: reason.clone(), broken: false });
             let found = read(&written, step).unwrap().unwrap();
             prop_assert_eq!(found.code, code);
             prop_assert!(reason.starts_with(&found.reason));

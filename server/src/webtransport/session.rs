@@ -20,8 +20,7 @@ pub struct Session(Arc<Handle>);
 #[derive(Debug)]
 struct Handle(Arc<Link>);
 
-/// How a session ended: as the peer or [`Session::close`] said, or with the code 0 if it just broke
-/// off.
+/// How a session ended: as the peer or [`Session::close`] said, with the code 0 if nothing was said.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the session has ended: code {code}, {reason:?}")]
 pub struct Closed {
@@ -29,6 +28,8 @@ pub struct Closed {
     pub code: u32,
     /// At most 1,024 bytes, for people; from the peer it may be anything.
     pub reason: String,
+    /// True when the session or its connection broke off, and nobody meant to end it.
+    pub broken: bool,
 }
 
 /// Why a datagram cannot be sent.
@@ -51,6 +52,15 @@ impl Closed {
         Self {
             code: 0,
             reason: String::new(),
+            broken: false,
+        }
+    }
+
+    /// An end that nobody meant.
+    pub(crate) fn broken_off() -> Self {
+        Self {
+            broken: true,
+            ..Self::without_words()
         }
     }
 }
@@ -159,7 +169,11 @@ impl Session {
     /// of the reason. Only the first end counts.
     pub fn close(&self, code: u32, reason: &str) {
         let reason = reason.to_owned();
-        self.0.end(Closed { code, reason });
+        self.0.end(Closed {
+            code,
+            reason,
+            broken: false,
+        });
     }
 
     /// Waits for the end, and returns what was said. Safe to cancel.

@@ -19,14 +19,19 @@ pub struct TooLong {
 
 /// Puts a frame with its length onto the end of a buffer.
 pub fn put_frame(out: &mut Vec<u8>, frame: &[u8]) {
-    let length = frame.len() as u64;
+    put_length(out, frame.len());
+    out.extend_from_slice(frame);
+}
+
+/// Puts the length that comes before a frame of so many bytes.
+pub fn put_length(out: &mut Vec<u8>, bytes: usize) {
+    let length = bytes as u64;
     match length {
         0..=0x3F => out.put_u8(length as u8),
         0x40..=0x3FFF => out.put_u16(0x4000 | length as u16),
         0x4000..=0x3FFF_FFFF => out.put_u32(0x8000_0000 | length as u32),
         _ => out.put_u64(0xC000_0000_0000_0000 | length),
     }
-    out.extend_from_slice(frame);
 }
 
 /// Cuts the bytes of a stream into frames. Holds at most one frame and what came with its end.

@@ -205,7 +205,7 @@ impl Drop for Place {
             }
             table.gone.push_back(self.link.id());
         }
-        self.link.end(Closed::without_words());
+        self.link.end(Closed::broken_off());
         self.sessions.0.changed.notify_waiters();
     }
 }

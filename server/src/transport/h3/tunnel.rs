@@ -134,7 +134,7 @@ fn serving(
         let end = tokio::select! {
             closed = place.link.ended() => End::Here(closed.clone()),
             end = told(&mut recv) => end,
-            () = &mut gone => End::There(Closed::without_words()),
+            () = &mut gone => End::There(Closed::broken_off()),
         };
         match end {
             End::Here(closed) => {
@@ -171,8 +171,10 @@ fn accepted(response: Response<Body>) -> Response<()> {
 async fn told(recv: &mut RequestStream<Recv, Bytes>) -> End {
     let mut capsules = Capsules::new();
     loop {
-        let Ok(Some(mut data)) = recv.recv_data().await else {
-            return End::There(Closed::without_words());
+        let mut data = match recv.recv_data().await {
+            Ok(Some(data)) => data,
+            Ok(None) => return End::There(Closed::without_words()),
+            Err(_) => return End::There(Closed::broken_off()),
         };
         match capsules.read(data.copy_to_bytes(data.remaining())) {
             Ok(None) => {}
