@@ -1,11 +1,11 @@
 """A page in Chromium; what it looked like is kept under target/tests."""
 
+import base64
+import contextlib
 import functools
 import hashlib
-import base64
 import http.server
 import json
-import pathlib
 import subprocess
 import threading
 
@@ -24,21 +24,27 @@ def spki_hash(directory):
     return base64.b64encode(hashlib.sha256(der).digest()).decode()
 
 
-def test_a_page_publishes_and_reads_over_http3_and_the_docs_need_no_other_host(start):
+@contextlib.contextmanager
+def pages():
+    """Serves the pages of the tests from an origin of their own."""
     handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=JS)
-    pages = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=pages.serve_forever, daemon=True).start()
-    origin = f"http://127.0.0.1:{pages.server_port}"
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+
+
+def test_a_page_publishes_and_reads_over_http3_and_the_docs_need_no_other_host(start):
     # Chromium takes `localhost` for ::1 first.
     both = ["127.0.0.1:0", "[::1]:0"]
-    server = start(f"[api]\ncors_origins = ['{origin}']\n", listen=both)
     pictures = ROOT / "target/tests"
     pictures.mkdir(parents=True, exist_ok=True)
-    page = f"{origin}/page.html?node={server.url}"
-    picture = pathlib.Path(pictures / "browser")
-    command = ["node", JS / "browser.mjs", server.url, page, spki_hash(server.directory), picture]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    pages.shutdown()
+    with pages() as origin:
+        server = start(f"[api]\ncors_origins = ['{origin}']\n", listen=both)
+        page = f"{origin}/page.html?node={server.url}"
+        command = ["node", JS / "browser.mjs", server.url, page, spki_hash(server.directory)]
+        command.append(pictures / "browser")
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     seen = json.loads(done.stdout)
     expected = [

@@ -1,9 +1,17 @@
 //! Frames on a stream of WebTransport's.
 
+use std::time::Duration;
+
 use bytes::Bytes;
+use futures_util::FutureExt;
 use macula_proto::frame::stream::{Splitter, put_length};
 
+use tokio::time::timeout;
+
 use crate::webtransport::{ReadError, RecvStream};
+
+/// How long the client may take to end a stream on which it has said all.
+const FAREWELL: Duration = Duration::from_secs(10);
 
 /// A frame after its length.
 pub(super) fn framed(frame: Bytes) -> [Bytes; 2] {
@@ -65,6 +73,17 @@ impl Frames {
     /// The stream, and whether nothing has come on it behind the last frame.
     pub(super) fn into_stream(self) -> (RecvStream, bool) {
         (self.recv, self.splitter.is_whole())
+    }
+
+    /// Lets the client end its half in its own time: to stop it at once would look like a refusal of
+    /// what it has said.
+    pub(super) fn leave(mut self) {
+        let end = async move { while self.next().await.is_ok() {} };
+        let mut end = Box::pin(timeout(FAREWELL, end));
+        // Most often the end came with the last frame.
+        if (&mut end).now_or_never().is_none() {
+            tokio::spawn(end);
+        }
     }
 
     /// Reads no more.
