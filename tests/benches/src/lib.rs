@@ -4,12 +4,14 @@
 //! - [`process`]: a server as a process: start, memory, processor time, end.
 //! - [`macula`], [`peers`]: Macula, and what it is measured against.
 //! - [`http1`], [`http2`], [`http3`]: clients that cost little.
+//! - [`live`]: a client of live sessions.
 //! - [`table`]: medians and ratios.
 #![allow(clippy::print_stdout, reason = "a benchmark says what it found")]
 
 pub mod http1;
 pub mod http2;
 pub mod http3;
+pub mod live;
 pub mod macula;
 pub mod peers;
 pub mod process;

@@ -14,7 +14,9 @@ use tempfile::TempDir;
 use crate::process::Process;
 
 /// Without quotas: one address asks for everything here.
-const CONFIG: &str = "[api]\naddress_requests_per_second = 0\n";
+const CONFIG: &str = "[api]\naddress_requests_per_second = 0\nsession_requests_per_second = 0\n\
+     [api.sessions]\nmax = 100000\nmax_per_address = 100000\n\
+     [transport]\nmax_connections_per_address = 100000\n";
 /// How long a start may take.
 const START: Duration = Duration::from_secs(10);
 

@@ -1,10 +1,14 @@
-//! Resident memory of an idle reader of Server-Sent Events.
+//! Resident memory of an idle reader of Server-Sent Events, and of an idle live session.
 #![allow(clippy::print_stdout, reason = "a benchmark says what it found")]
 
 use std::{path::Path, time::Duration};
 
 use clap::Parser;
-use macula_benches::{http1, http2, http3, macula::Macula};
+use macula_benches::{
+    http1, http2, http3,
+    live::{self, Carrier},
+    macula::Macula,
+};
 use tokio::time::sleep;
 
 /// Measures each kind of reader on a fresh node.
@@ -30,7 +34,23 @@ async fn main() -> anyhow::Result<()> {
     own_tls(readers).await?;
     own_quic(readers).await?;
     one_more_http2(readers).await?;
-    one_more_http3(readers).await
+    one_more_http3(readers).await?;
+    println!("and an idle live session:");
+    live("on WebTransport", Carrier::WebTransport, readers).await?;
+    live("on WebSocket", Carrier::WebSocket, readers).await
+}
+
+async fn live(what: &str, carrier: Carrier, sessions: usize) -> anyhow::Result<()> {
+    let macula = Macula::start()?;
+    let client = live::Client::new(&macula.tls("ca.pem"), macula.port)?;
+    let open = async |count| {
+        let mut open = Vec::new();
+        for _ in 0..count {
+            open.push(client.open(carrier).await?);
+        }
+        Ok(open)
+    };
+    measure(what, &macula, sessions, open).await
 }
 
 async fn own_tls(readers: usize) -> anyhow::Result<()> {
