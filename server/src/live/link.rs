@@ -7,7 +7,10 @@ use macula_proto::{
     Encoding, ErrorCode, Problem,
     frame::{Frame, GatewayFrame},
 };
-use tokio::sync::mpsc::{self, error::TrySendError};
+use tokio::sync::{
+    Semaphore,
+    mpsc::{self, error::TrySendError},
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::webtransport::Session;
@@ -15,6 +18,8 @@ use crate::webtransport::Session;
 /// Frames that may wait for the transport. Who has more waits, so that what waits stays where its
 /// bounds are: with the operation.
 const QUEUE: usize = 64;
+/// Streams that may wait for the client's end of them.
+const LEAVING: usize = 64;
 /// The status of a close, in a range that applications may use (RFC 6455 §7.4.2).
 const CLOSE_BASE: u16 = 4_000;
 
@@ -64,6 +69,8 @@ pub(super) struct Link {
     out: mpsc::Sender<Out>,
     /// There if operations have streams of their own.
     streams: Option<Session>,
+    /// Streams whose operation is over and that the client has not ended.
+    leaving: Arc<Semaphore>,
     /// Cancelled when nothing can be sent any more, or the session went on elsewhere.
     lost: CancellationToken,
 }
@@ -84,6 +91,7 @@ impl Link {
             encoding,
             out,
             streams,
+            leaving: Arc::new(Semaphore::new(LEAVING)),
             lost: CancellationToken::new(),
         };
         (Arc::new(link), outgoing)
@@ -96,6 +104,11 @@ impl Link {
     /// Where operations have streams of their own.
     pub(super) fn streams(&self) -> Option<&Session> {
         self.streams.as_ref()
+    }
+
+    /// Leave for a stream to stay until the client ends it.
+    pub(super) fn leaving(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.leaving)
     }
 
     /// Sends a frame; waits while the client is slow.

@@ -10,7 +10,7 @@ use macula_proto::{
 
 use super::{
     link::{Link, Lost},
-    streams::framed,
+    streams::{framed, leave},
 };
 use crate::webtransport::{ReadError, RecvStream, SendStream, WriteError};
 
@@ -105,9 +105,11 @@ impl Outlet {
 
     /// Ends the operation's stream, if it is still here.
     pub(super) fn end(mut self) {
-        if let Some(stream) = &mut self.stream {
+        if let Some(stream) = self.stream.take() {
+            let (mut send, recv) = *stream;
             // A client that has gone needs no end.
-            let _ = stream.0.finish();
+            let _ = send.finish();
+            leave(recv, &self.link);
         }
     }
 

@@ -185,7 +185,7 @@ async fn converse(live: &Live, id: u64, streams: &Session, frame: &GatewayFrame,
         };
         // Without an end the client would take it for given up.
         let _ = send.finish();
-        answers.leave();
+        answers.leave(link);
         return live.returned(id, answer);
     }
 }

@@ -8,10 +8,11 @@ use macula_proto::frame::stream::{Splitter, put_length};
 
 use tokio::time::timeout;
 
+use super::link::Link;
 use crate::webtransport::{ReadError, RecvStream};
 
 /// How long the client may take to end a stream on which it has said all.
-const FAREWELL: Duration = Duration::from_secs(10);
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// A frame after its length.
 pub(super) fn framed(frame: Bytes) -> [Bytes; 2] {
@@ -75,19 +76,29 @@ impl Frames {
         (self.recv, self.splitter.is_whole())
     }
 
-    /// Lets the client end its half in its own time: to stop it at once would look like a refusal of
-    /// what it has said.
-    pub(super) fn leave(mut self) {
-        let end = async move { while self.next().await.is_ok() {} };
-        let mut end = Box::pin(timeout(FAREWELL, end));
-        // Most often the end came with the last frame.
-        if (&mut end).now_or_never().is_none() {
-            tokio::spawn(end);
-        }
+    /// Reads no more of what is said; see [`leave`].
+    pub(super) fn leave(self, link: &Link) {
+        leave(self.recv, link);
     }
 
     /// Reads no more.
     pub(super) fn stop(&mut self, code: u32) {
         self.recv.stop(code);
+    }
+}
+
+/// Lets the client end its half in its own time: to stop it at once would look like a refusal of what it
+/// has said. Where many do not end it they are stopped.
+pub(super) fn leave(mut recv: RecvStream, link: &Link) {
+    // Most often the end came with the last frame.
+    if let Some(Ok(None) | Err(_)) = recv.read_chunk().now_or_never() {
+        return;
+    }
+    if let Ok(leave) = link.leaving().try_acquire_owned() {
+        tokio::spawn(async move {
+            let end = async { while let Ok(Some(_)) = recv.read_chunk().await {} };
+            let _ = timeout(FAREWELL, end).await;
+            drop(leave);
+        });
     }
 }

@@ -179,7 +179,8 @@ async fn read(
         heard.store(true, Ordering::Relaxed);
         let decoded = decode(&live.gateway, &frame, link.encoding());
         let outlet = Outlet::main(Arc::clone(link));
-        live.handle(decoded, frame.len(), outlet).await;
+        // On the heap while it lasts: most sessions are idle most of the time.
+        Box::pin(live.handle(decoded, frame.len(), outlet)).await;
     }
 }
 

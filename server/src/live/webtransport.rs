@@ -44,7 +44,8 @@ struct Control {
 /// Serves a live session on the WebTransport session until one of the two ends.
 pub async fn serve(session: Session, gateway: Arc<Gateway>, guest: Guest) {
     let seconds = gateway.settings.live.hello_seconds;
-    let first = timeout(Duration::from_secs(seconds), first(&session, &gateway)).await;
+    let first = timeout(Duration::from_secs(seconds), first(&session, &gateway));
+    let first = Box::pin(first).await;
     let (mut control, encoding, frame) = match first {
         Ok(Some(first)) => first,
         Ok(None) => return,
@@ -53,13 +54,21 @@ pub async fn serve(session: Session, gateway: Arc<Gateway>, guest: Guest) {
     let Some(encoding) = encoding else {
         let detail = "expected a frame, a map in MessagePack or JSON";
         let problem = Problem::new(ErrorCode::InvalidRequest, detail);
-        return refuse(&session, &mut control.send, Encoding::Json, &problem).await;
+        return Box::pin(refuse(
+            &session,
+            &mut control.send,
+            Encoding::Json,
+            &problem,
+        ))
+        .await;
     };
     let (link, outgoing) = Link::new(encoding, Some(session.clone()));
     let hello = decode(&gateway, &frame, encoding);
     match hello::begin(&gateway, &guest, hello, &link) {
         Ok(begun) => run(&session, begun, &link, outgoing, control).await,
-        Err(problem) => refuse(&session, &mut control.send, encoding, &problem).await,
+        Err(problem) => {
+            Box::pin(refuse(&session, &mut control.send, encoding, &problem)).await;
+        }
     }
 }
 
@@ -150,7 +159,8 @@ async fn read(session: &Session, live: &Arc<Live>, link: &Arc<Link>, mut frames:
 
 async fn handle(live: &Arc<Live>, link: &Link, frame: &[u8], outlet: Outlet) {
     let decoded = decode(&live.gateway, frame, link.encoding());
-    live.handle(decoded, frame.len(), outlet).await;
+    // On the heap while it lasts: most sessions are idle most of the time.
+    Box::pin(live.handle(decoded, frame.len(), outlet)).await;
     // Much that has come at once would keep others from their turn.
     consume_budget().await;
 }
@@ -169,7 +179,7 @@ async fn write(
     }
     let mut batch = Vec::new();
     loop {
-        let written = timeout(WRITE, send.write_chunks(&mut [bytes.into()])).await;
+        let written = Box::pin(timeout(WRITE, send.write_chunks(&mut [bytes.into()]))).await;
         if !matches!(written, Ok(Ok(()))) {
             return Ending::Lost;
         }
@@ -185,8 +195,9 @@ async fn write(
             match out {
                 Out::Frame(frame) => put_frame(&mut bytes, &frame),
                 Out::Close(closing) => {
-                    let _ = timeout(WRITE, send.write_chunks(&mut [bytes.into()])).await;
-                    heard(send).await;
+                    let mut last = [bytes.into()];
+                    let _ = Box::pin(timeout(WRITE, send.write_chunks(&mut last))).await;
+                    Box::pin(heard(send)).await;
                     close(session, closing);
                     link.lose();
                     return match closing.ends_session() {
@@ -260,21 +271,30 @@ async fn refuse_one(live: &Live, outlet: Outlet, detail: &str) {
     let _ = outlet.finish(&live.error(None, &problem)).await;
 }
 
-/// Handles what comes in datagrams: events to publish.
+/// Handles what comes in datagrams.
 async fn datagrams(session: &Session, live: &Arc<Live>, link: &Arc<Link>) {
     while let Ok(datagram) = session.read_datagram().await {
-        let outlet = Outlet::main(Arc::clone(link));
-        match decode(&live.gateway, &datagram, link.encoding()) {
-            Ok(ClientFrame::Publish(publish)) if publish.id.is_none() => {
-                live.handle(Ok(publish.into()), datagram.len(), outlet)
-                    .await;
-            }
-            _ => {
-                let detail = "expected `publish` without `id` in a datagram";
-                refuse_one(live, outlet, detail).await;
-            }
-        }
+        Box::pin(self::datagram(live, link, &datagram)).await;
         consume_budget().await;
+    }
+}
+
+/// Publishes the event of a datagram.
+async fn datagram(live: &Arc<Live>, link: &Arc<Link>, datagram: &[u8]) {
+    let outlet = Outlet::main(Arc::clone(link));
+    match decode(&live.gateway, datagram, link.encoding()) {
+        Ok(ClientFrame::Publish(publish)) if publish.id.is_none() => {
+            let publish = Ok(publish.into());
+            live.handle(publish, datagram.len(), outlet).await;
+        }
+        _ => {
+            refuse_one(
+                live,
+                outlet,
+                "expected `publish` without `id` in a datagram",
+            )
+            .await
+        }
     }
 }
 

@@ -4,8 +4,6 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 /// The most bytes of a length.
 const MAX_LENGTH_BYTES: usize = 8;
-/// Room that is kept for the next frame; what a large one took is given back.
-const KEPT_BYTES: usize = 4 << 10;
 
 /// A frame is longer than it may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -75,7 +73,8 @@ impl Splitter {
         }
         self.held.advance(head);
         let frame = self.held.split_to(length).freeze();
-        if self.held.is_empty() && self.held.capacity() > KEPT_BYTES {
+        if self.held.is_empty() {
+            // An idle stream holds no buffer.
             self.held = BytesMut::new();
         }
         Ok(Some(frame))
