@@ -293,7 +293,7 @@ async fn datagram(live: &Arc<Live>, link: &Arc<Link>, datagram: &[u8]) {
                 outlet,
                 "expected `publish` without `id` in a datagram",
             )
-            .await
+            .await;
         }
     }
 }
