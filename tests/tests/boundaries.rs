@@ -11,13 +11,14 @@ use std::{
 use serde_json::Value;
 
 /// Dependencies of each crate of ours on others of ours.
-const OURS: [(&str, &[&str]); 6] = [
+const OURS: [(&str, &[&str]); 7] = [
     ("macula-proto", &[]),
     ("macula-mesh", &["macula-proto"]),
     ("macula-server", &["macula-mesh", "macula-proto"]),
     ("macula-openapi", &["macula-server"]),
     ("macula-tests", &[]),
-    ("macula-benches", &[]),
+    ("macula-benches", &["macula-proto"]),
+    ("macula-client", &["macula-proto"]),
 ];
 
 /// All that a pure crate may use.

@@ -7,6 +7,8 @@ mod ends;
 mod node;
 mod operations;
 mod refusals;
+mod relay;
 mod resume;
+mod sdk;
 mod serving;
 mod streams;

@@ -1,6 +1,6 @@
 //! A node with the whole API.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use macula_mesh::{Identity, Mesh};
 use macula_server::{
@@ -30,6 +30,9 @@ pub struct Node {
     pub gateway: Arc<Gateway>,
     pub drain: drain::Trigger,
     pub serving: JoinHandle<()>,
+    pub authority: PathBuf,
+    /// Of the certificate, in hexadecimal.
+    pub sha256: String,
     roots: RootCertStore,
     _directory: TempDir,
 }
@@ -69,6 +72,8 @@ impl Node {
             gateway,
             drain: trigger,
             serving,
+            authority: keeper.authority().unwrap(),
+            sha256: keeper.identity().sha256(),
             roots,
             _directory: directory,
         }

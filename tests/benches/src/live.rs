@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use anyhow::{Context, bail, ensure};
 use bytes::Bytes;
-use futures_util::{SinkExt, StreamExt, stream::FuturesUnordered};
+use futures_util::{FutureExt, SinkExt, StreamExt, stream::FuturesUnordered};
 use macula_proto::{
     Encoding, Limits, MediaType, Payload, Procedure,
     frame::{
@@ -154,7 +154,8 @@ impl Session {
                 tokio::spawn(async move {
                     if let GatewayFrame::Invoke(invoke) = read(&mut recv).await? {
                         write(&mut send, &returned(invoke)).await?;
-                        send.finish().await?;
+                        // It would wait until all of it is acknowledged.
+                        let _ = send.finish().now_or_never();
                     }
                     anyhow::Ok(())
                 });
@@ -207,7 +208,8 @@ impl Session {
                         let id = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
                         let (mut send, mut recv) = connection.open_bi().await?.await?;
                         write(&mut send, &call(id)).await?;
-                        send.finish().await?;
+                        // It would wait until all of it is acknowledged.
+                        let _ = send.finish().now_or_never();
                         result(read(&mut recv).await?)?;
                         done += 1;
                     }

@@ -1,0 +1,131 @@
+//! Where to connect, as whom, and how.
+
+use std::{future::IntoFuture, pin::Pin, sync::Arc, time::Duration};
+
+use http::Uri;
+use macula_proto::Realm;
+
+use crate::{Error, Mesh, Trust, supervisor};
+
+const PATIENCE: Duration = Duration::from_secs(25);
+
+/// What a session is on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Transport {
+    /// WebTransport, or WebSocket where that does not come through. Both are tried, and the one that
+    /// answered is tried first from then on.
+    #[default]
+    Auto,
+    /// WebTransport, over UDP.
+    WebTransport,
+    /// WebSocket, over TCP.
+    WebSocket,
+}
+
+/// A session to open; awaiting it opens it.
+#[derive(Debug, Clone)]
+#[must_use = "it connects when it is awaited"]
+pub struct Connect {
+    url: String,
+    transport: Transport,
+    trust: Trust,
+    token: Option<Arc<str>>,
+    realm: Option<String>,
+    subject: Option<Arc<str>>,
+    patience: Duration,
+}
+
+/// The same, checked.
+#[derive(Debug)]
+pub(crate) struct Config {
+    /// An address of IPv6 stands in brackets.
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    pub(crate) transport: Transport,
+    pub(crate) trust: Trust,
+    pub(crate) token: Option<Arc<str>>,
+    pub(crate) realm: Option<Realm>,
+    pub(crate) subject: Option<Arc<str>>,
+    pub(crate) patience: Duration,
+}
+
+impl Connect {
+    pub(crate) fn new(url: String) -> Self {
+        Self {
+            url,
+            transport: Transport::Auto,
+            trust: Trust::System,
+            token: None,
+            realm: None,
+            subject: None,
+            patience: PATIENCE,
+        }
+    }
+
+    /// Which transport to use; both unless said otherwise.
+    pub fn transport(mut self, transport: Transport) -> Self {
+        self.transport = transport;
+        self
+    }
+
+    /// Whom to take for the gateway; who has a certificate that the system trusts unless said otherwise.
+    pub fn trust(mut self, trust: Trust) -> Self {
+        self.trust = trust;
+        self
+    }
+
+    /// The token of a session; without one a session is opened in an open realm.
+    pub fn token(mut self, token: impl Into<Arc<str>>) -> Self {
+        self.token = Some(token.into());
+        self
+    }
+
+    /// The realm of the session to open.
+    pub fn realm(mut self, realm: impl Into<String>) -> Self {
+        self.realm = Some(realm.into());
+        self
+    }
+
+    /// Who opens the session, as publishers and callers are named.
+    pub fn subject(mut self, subject: impl Into<Arc<str>>) -> Self {
+        self.subject = Some(subject.into());
+        self
+    }
+
+    /// How long the gateway may say nothing, not even to a ping, before the transport counts as lost; 25 s
+    /// unless said otherwise, and at least 1 s.
+    pub fn patience(mut self, time: Duration) -> Self {
+        self.patience = time.max(Duration::from_secs(1));
+        self
+    }
+
+    fn checked(self) -> Result<Config, Error> {
+        let invalid =
+            || Error::Invalid(format!("expected https://HOST[:PORT], found {}", self.url));
+        let uri: Uri = self.url.parse().map_err(|_| invalid())?;
+        if uri.scheme_str() != Some("https") || !matches!(uri.path(), "" | "/") {
+            return Err(invalid());
+        }
+        let host = uri.host().ok_or_else(invalid)?.to_owned();
+        let realm = self.realm.map(|realm| Realm::parse(&realm)).transpose();
+        Ok(Config {
+            host,
+            port: uri.port_u16().unwrap_or(443),
+            transport: self.transport,
+            trust: self.trust,
+            token: self.token,
+            realm: realm.map_err(|error| Error::Invalid(error.to_string()))?,
+            subject: self.subject,
+            patience: self.patience,
+        })
+    }
+}
+
+impl IntoFuture for Connect {
+    type Output = Result<Mesh, Error>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move { supervisor::start(self.checked()?).await })
+    }
+}

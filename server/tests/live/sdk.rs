@@ -1,0 +1,235 @@
+//! The Rust SDK against a node.
+
+use std::{future::IntoFuture, time::Duration};
+
+use futures_util::StreamExt;
+use macula_client::{
+    Connect, Delivery, Error, HandlerError, Mesh, State, Transport, Trust, decode,
+};
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+use crate::{
+    node::{Node, soon},
+    relay::Relay,
+};
+
+const BOTH: [Transport; 2] = [Transport::WebTransport, Transport::WebSocket];
+
+fn connect(node: &Node, port: u16) -> Connect {
+    let url = format!("https://127.0.0.1:{port}");
+    Mesh::connect(url).trust(Trust::authority(&node.authority))
+}
+
+async fn mesh(node: &Node, transport: Transport) -> Mesh {
+    let connecting = connect(node, node.address.port()).transport(transport);
+    soon(connecting.into_future()).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_program_calls_serves_publishes_subscribes_and_discovers() {
+    let node = Node::start();
+    for transport in BOTH {
+        let (one, two) = (mesh(&node, transport).await, mesh(&node, transport).await);
+        assert_eq!(*one.state().borrow(), State::Connected(transport));
+        assert_eq!(&*one.welcome().subject, "anonymous");
+        let add = |(a, b): (i64, i64), _| async move { Ok(a + b) };
+        let service = soon(one.serve("demo.add", add).into_future())
+            .await
+            .unwrap();
+        for n in 0..100 {
+            let sum: i64 = soon(two.call("demo.add", &(n, 2))).await.unwrap();
+            assert_eq!(sum, n + 2);
+        }
+        let found = soon(two.discover("demo.*", 10)).await.unwrap();
+        assert_eq!(found[0]["name"], "demo.add", "{found:?}");
+
+        let mut events = soon(one.subscribe("t.*").into_future()).await.unwrap();
+        for n in 0..100 {
+            let id = soon(two.publish("t.a", &n)).await.unwrap();
+            let Some(Delivery::Event(event)) = soon(events.next()).await else {
+                panic!("expected an event");
+            };
+            let payload = macula_client::Payload {
+                content_type: event.content_type,
+                bytes: event.payload,
+            };
+            assert_eq!((event.id, decode::<i64>(&payload).unwrap()), (id, n));
+        }
+        drop((events, service));
+        let gone = soon(two.call::<_, Value>("demo.add", &(1, 2)))
+            .await
+            .unwrap_err();
+        assert_eq!(gone.code(), Some("procedure_not_found"), "{gone}");
+        one.close().await;
+        drop(two);
+        node.is_at_rest().await;
+    }
+}
+
+#[tokio::test]
+async fn errors_progress_and_cancellation_reach_the_other_end() {
+    let node = Node::start();
+    for transport in BOTH {
+        let (one, two) = (mesh(&node, transport).await, mesh(&node, transport).await);
+        let (dropped, mut drops) = mpsc::unbounded_channel::<()>();
+        let (began, mut begins) = mpsc::unbounded_channel::<()>();
+        let work = move |what: String, context: macula_client::Context| {
+            let (dropped, began) = (dropped.clone(), began.clone());
+            async move {
+                match what.as_str() {
+                    "fail" => Err(HandlerError {
+                        code: "no".to_owned(),
+                        detail: "not today".to_owned(),
+                        data: Some(json!([1])),
+                    }),
+                    "panic" => panic!("as it was asked to"),
+                    "wait" => {
+                        let _dropped = Dropped(dropped);
+                        began.send(()).unwrap();
+                        std::future::pending().await
+                    }
+                    _ => {
+                        for percent in [10, 50] {
+                            context.progress(&percent).unwrap();
+                        }
+                        Ok(json!({"caller": &*context.caller, "header": context.headers.len()}))
+                    }
+                }
+            }
+        };
+        let _service = soon(one.serve("work", work).into_future()).await.unwrap();
+        let Err(Error::Problem(report)) = soon(two.call::<_, Value>("work", "fail")).await else {
+            panic!("expected a problem");
+        };
+        let handler = report.handler.unwrap();
+        assert_eq!(
+            (&*report.code, &*handler.code, handler.data),
+            ("handler_failed", "no", Some(json!([1])))
+        );
+        let Err(Error::Problem(report)) = soon(two.call::<_, Value>("work", "panic")).await else {
+            panic!("expected a problem");
+        };
+        assert_eq!(report.handler.unwrap().code, "panicked");
+        let unread = soon(two.call::<_, Value>("work", &7)).await.unwrap_err();
+        assert_eq!(unread.code(), Some("handler_failed"));
+
+        let (progress, result) = two.calling("work", "tell").header("x", "y").progress();
+        let (told, result) = tokio::join!(progress.collect::<Vec<_>>(), result);
+        let told: Vec<i64> = told
+            .iter()
+            .map(|payload| decode(payload).unwrap())
+            .collect();
+        assert_eq!(told, [10, 50], "{transport:?}");
+        let result: Value = decode(&result.unwrap()).unwrap();
+        assert_eq!(result, json!({"caller": "anonymous", "header": 1}));
+
+        let waiting = two.calling("work", "wait").timeout(Duration::from_secs(60));
+        let waiting = tokio::spawn(waiting.into_future());
+        soon(begins.recv()).await.unwrap();
+        waiting.abort();
+        soon(drops.recv()).await.unwrap();
+    }
+}
+
+struct Dropped(mpsc::UnboundedSender<()>);
+
+impl Drop for Dropped {
+    fn drop(&mut self) {
+        let _ = self.0.send(());
+    }
+}
+
+#[tokio::test]
+async fn a_program_goes_on_over_websocket_when_udp_is_cut() {
+    let node = Node::start();
+    let relay = Relay::start(node.address).await;
+    let connecting = connect(&node, relay.port).patience(Duration::from_secs(1));
+    let away = soon(connecting.into_future()).await.unwrap();
+    let near = mesh(&node, Transport::WebSocket).await;
+    assert_eq!(
+        *away.state().borrow(),
+        State::Connected(Transport::WebTransport)
+    );
+    let mut events = soon(away.subscribe("t").into_future()).await.unwrap();
+    let slowly = |n: i64, _| async move {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        Ok(n)
+    };
+    let _service = soon(away.serve("slowly", slowly).into_future())
+        .await
+        .unwrap();
+    let publisher = near.clone();
+    let publishing = tokio::spawn(async move {
+        for n in 0..300_i64 {
+            soon(publisher.publish("t", &n)).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    });
+    for n in 0..300_i64 {
+        if n == 50 {
+            relay.cut_udp();
+        }
+        let Some(Delivery::Event(event)) = soon(events.next()).await else {
+            panic!("expected an event");
+        };
+        let payload = macula_client::Payload {
+            content_type: event.content_type,
+            bytes: event.payload,
+        };
+        assert_eq!(decode::<i64>(&payload).unwrap(), n);
+    }
+    publishing.await.unwrap();
+    assert_eq!(
+        *away.state().borrow(),
+        State::Connected(Transport::WebSocket)
+    );
+    let back: i64 = soon(near.call("slowly", &7)).await.unwrap();
+    assert_eq!(back, 7);
+    // And what is asked while there is no transport waits for the next.
+    relay.cut_tcp();
+    let mut state = away.state();
+    soon(state.wait_for(|state| *state == State::Reconnecting))
+        .await
+        .unwrap();
+    let waiting = tokio::time::timeout(
+        Duration::from_millis(300),
+        away.call::<_, i64>("system.echo", &1),
+    );
+    assert!(waiting.await.is_err());
+    away.close().await;
+    let closed = away.call::<_, i64>("system.echo", &1).await.unwrap_err();
+    assert!(matches!(closed, Error::Closed));
+}
+
+#[tokio::test]
+async fn whom_it_does_not_trust_it_does_not_talk_to() {
+    let node = Node::start();
+    let port = node.address.port();
+    for transport in [
+        Transport::WebTransport,
+        Transport::WebSocket,
+        Transport::Auto,
+    ] {
+        let url = format!("https://127.0.0.1:{port}");
+        let system = Mesh::connect(&url).transport(transport);
+        assert!(matches!(system.await, Err(Error::Connect(_))));
+        let pinned = Mesh::connect(&url).transport(transport);
+        let pinned = pinned.trust(Trust::Certificate([0; 32]));
+        assert!(matches!(pinned.await, Err(Error::Connect(_))));
+        let token = connect(&node, port).transport(transport).token("guess");
+        let refused = token.await.unwrap_err();
+        assert_eq!(refused.code(), Some("unauthenticated"), "{refused}");
+    }
+    let url = format!("https://127.0.0.1:{port}");
+    for transport in BOTH {
+        let pinned = Mesh::connect(&url).trust(Trust::sha256(&node.sha256).unwrap());
+        let mesh = pinned.transport(transport).await.unwrap();
+        let echo: i64 = mesh.call("system.echo", &1).await.unwrap();
+        assert_eq!(echo, 1);
+    }
+    assert!(matches!(
+        Mesh::connect("http://localhost").await,
+        Err(Error::Invalid(_))
+    ));
+}
