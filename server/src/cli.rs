@@ -3,6 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+use crate::commands::{call, discover, doctor, publish, serve, status, subscribe};
 
 /// An edge mesh without a centre, and the HTTP gateway in front of it.
 #[derive(Debug, Parser)]
@@ -18,6 +21,25 @@ pub struct Cli {
 pub enum Command {
     /// Run a node: a whole mesh of one, with its gateway.
     Up(Up),
+    /// Call a procedure, wherever it is served.
+    Call(call::Arguments),
+    /// Publish an event.
+    Publish(publish::Arguments),
+    /// Read events as they are published, until interrupted.
+    Subscribe(subscribe::Arguments),
+    /// Serve a procedure by running a command for each call, until interrupted.
+    Serve(serve::Arguments),
+    /// Find procedures, topics and nodes.
+    Discover(discover::Arguments),
+    /// Tell who we are to a node, and how it is.
+    Status(status::Arguments),
+    /// Test the way to a node stage by stage, and say what to do where it stops.
+    Doctor(doctor::Arguments),
+    /// Print completions for a shell.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
 }
 
 /// How to run a node. Flags win over the environment, the environment over the file.

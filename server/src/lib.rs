@@ -4,6 +4,7 @@
 //!
 //! - [`node`]: composes a node out of all the others.
 //! - [`cli`], [`config`], [`logging`]: how it is told what to do, and tells what it does.
+//! - [`commands`]: what the program does as a client of a node.
 //! - [`transport`]: bytes to requests and responses to bytes; [`tls`]: its certificates.
 //! - [`webtransport`]: sessions over HTTP/3, as the API sees them.
 //! - [`conn`]: what a request knows of the connection it came on.
@@ -16,6 +17,7 @@
 
 pub mod api;
 pub mod cli;
+pub mod commands;
 pub mod config;
 pub mod conn;
 pub mod drain;

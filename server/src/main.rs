@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use macula_server::{
     cli::{Cli, Command},
+    commands,
     config::Config,
     logging, node,
 };
@@ -15,11 +16,21 @@ use macula_server::{
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> anyhow::Result<ExitCode> {
-    let Command::Up(flags) = Cli::parse().command;
-    let config = Config::load(&flags, std::env::vars_os())?;
-    logging::start(&config.log)?;
+    let command = Cli::parse().command;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(node::up(config))
+    match command {
+        Command::Up(flags) => {
+            let config = Config::load(&flags, std::env::vars_os())?;
+            logging::start(&config.log)?;
+            runtime.block_on(node::up(config))
+        }
+        client => {
+            let code = runtime.block_on(commands::run(client));
+            // What is read from standard input cannot be stopped, and is not waited for.
+            runtime.shutdown_background();
+            Ok(code)
+        }
+    }
 }

@@ -14,7 +14,10 @@ use serde_json::Value;
 const OURS: [(&str, &[&str]); 7] = [
     ("macula-proto", &[]),
     ("macula-mesh", &["macula-proto"]),
-    ("macula-server", &["macula-mesh", "macula-proto"]),
+    (
+        "macula-server",
+        &["macula-client", "macula-mesh", "macula-proto"],
+    ),
     ("macula-openapi", &["macula-server"]),
     ("macula-tests", &[]),
     ("macula-benches", &["macula-proto"]),

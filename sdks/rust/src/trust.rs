@@ -48,8 +48,11 @@ impl Trust {
         Ok(Self::Certificate(hash))
     }
 
-    /// TLS for a client that speaks this protocol.
-    pub(crate) fn tls(&self, alpn: &[u8]) -> Result<ClientConfig, Error> {
+    /// TLS for a client that speaks this protocol (ALPN, RFC 7301).
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when the authority cannot be read.
+    pub fn tls(&self, alpn: &[u8]) -> Result<ClientConfig, Error> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider));
         let builder = builder

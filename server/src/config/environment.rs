@@ -8,6 +8,8 @@ use toml::{Table, Value};
 use super::Config;
 
 const PREFIX: &str = "MACULA_";
+/// Variables of the client's commands, which a node passes over.
+const CLIENT: [&str; 2] = ["MACULA_TOKEN", "MACULA_URL"];
 
 /// Puts the variables that begin with `MACULA_` over the settings. Each is tried by itself, so that
 /// an error names its variable.
@@ -21,6 +23,9 @@ pub(super) fn apply(
         let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX)) else {
             continue;
         };
+        if CLIENT.contains(&name) {
+            continue;
+        }
         let value = value.into_string();
         let value = value.map_err(|_| anyhow!("expected UTF-8 in {name}"))?;
         variables.push((name.to_owned(), value));

@@ -22,6 +22,8 @@ use crate::{Error, Transport, config::Config, supervisor::Shared};
 const ENCODING: Encoding = Encoding::MsgPack;
 /// How long WebTransport is tried alone: most often it is there by then.
 const HEAD_START: Duration = Duration::from_millis(300);
+/// How long one is waited for when the other has failed.
+const LEFT: Duration = Duration::from_secs(3);
 /// How long to connect, and to be welcomed.
 const OPEN: Duration = Duration::from_secs(10);
 /// The longest frame that is taken.
@@ -64,27 +66,33 @@ pub(crate) async fn open(
     config: &Config,
     preferred: impl Into<Preferred>,
 ) -> Result<(Wire, Transport), Error> {
-    let webtransport = async {
+    let webtransport = in_time("WebTransport", async {
         let session = webtransport::Session::open(config).await?;
-        Ok((
-            Wire::WebTransport(Box::new(session)),
-            Transport::WebTransport,
-        ))
-    };
-    let websocket = async {
+        let wire = Wire::WebTransport(Box::new(session));
+        Ok((wire, Transport::WebTransport))
+    });
+    let websocket = in_time("WebSocket", async {
         let socket = websocket::Socket::open(config).await?;
         Ok((Wire::WebSocket(Box::new(socket)), Transport::WebSocket))
-    };
-    let opened = match preferred.into() {
-        Preferred::Only(Transport::WebSocket) => timeout(OPEN, websocket).await,
-        Preferred::Only(_) => timeout(OPEN, webtransport).await,
-        Preferred::WebTransport => timeout(OPEN, race(webtransport, websocket)).await,
-        Preferred::WebSocket => timeout(OPEN, race(websocket, webtransport)).await,
-    };
-    opened.unwrap_or_else(|_| Err(Error::Connect("nothing answered in 10 s".to_owned())))
+    });
+    match preferred.into() {
+        Preferred::Only(Transport::WebSocket) => websocket.await,
+        Preferred::Only(_) => webtransport.await,
+        Preferred::WebTransport => race(webtransport, websocket).await,
+        Preferred::WebSocket => race(websocket, webtransport).await,
+    }
 }
 
-/// The first of both that succeeds; the first has a head start.
+async fn in_time<T>(
+    what: &str,
+    opening: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    let late = |_| Err(failed(what)(&format!("no answer in {} s", OPEN.as_secs())));
+    timeout(OPEN, opening).await.unwrap_or_else(late)
+}
+
+/// The first of both that succeeds; the first has a head start. When one has failed the other has
+/// little time left: a host that refuses one seldom answers late on the other.
 async fn race<T>(
     first: impl Future<Output = Result<T, Error>>,
     second: impl Future<Output = Result<T, Error>>,
@@ -92,23 +100,40 @@ async fn race<T>(
     let (mut first, mut second) = (pin!(first), pin!(second));
     match timeout(HEAD_START, &mut first).await {
         Ok(Ok(opened)) => return Ok(opened),
-        Ok(Err(error)) => return second.await.map_err(|other| both(&error, &other)),
+        Ok(Err(error)) => return after(error, second).await,
         Err(_) => {}
     }
     tokio::select! {
         opened = &mut first => match opened {
             Ok(opened) => Ok(opened),
-            Err(error) => second.await.map_err(|other| both(&error, &other)),
+            Err(error) => after(error, second).await,
         },
         opened = &mut second => match opened {
             Ok(opened) => Ok(opened),
-            Err(error) => first.await.map_err(|other| both(&other, &error)),
+            Err(error) => after(error, first).await,
         },
     }
 }
 
+/// The other one, after one has failed.
+async fn after<T>(
+    failed: Error,
+    other: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    match timeout(LEFT, other).await {
+        Ok(opened) => opened.map_err(|error| both(&failed, &error)),
+        Err(_) => Err(failed),
+    }
+}
+
+/// What the gateway itself says counts; else both.
 fn both(first: &Error, second: &Error) -> Error {
-    Error::Connect(format!("{first}; {second}"))
+    match (first, second) {
+        (Error::Connect(first), Error::Connect(second)) => {
+            Error::Connect(format!("{first}; {second}"))
+        }
+        (Error::Connect(_), other) | (other, _) => other.clone(),
+    }
 }
 
 impl Wire {
