@@ -1,9 +1,10 @@
 """What the README says is so: its commands are run, and their output is compared."""
 
+import os
 import re
 import subprocess
 
-from server import ROOT
+from server import BINARY, ROOT
 
 README = (ROOT / "README.md").read_text()
 # Stands between the outputs of two commands.
@@ -31,9 +32,18 @@ def test_the_tour_gives_what_it_shows(start):
     script = f"\necho; echo '{MARK}'\n".join(command for command, _ in told)
     script = script.replace("localhost:4433", f"localhost:{server.port}")
     script = script.replace("~/.local/share/macula", str(server.directory / "data"))
-    done = subprocess.run(
-        ["bash", "-c", "exec 2>&1\n" + script], capture_output=True, text=True, timeout=60
-    )
+    # The program finds the node's authority where a node of this user's keeps it.
+    share = server.directory / "share"
+    share.mkdir()
+    (share / "macula").symlink_to(server.directory / "data")
+    environment = {
+        **os.environ,
+        "PATH": f"{BINARY.parent}:{os.environ['PATH']}",
+        "MACULA_URL": server.url,
+        "XDG_DATA_HOME": str(share),
+    }
+    command = ["bash", "-c", "exec 2>&1\n" + script]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
     outputs = done.stdout.split(MARK)
     assert len(outputs) == len(told), done.stdout
     for (command, expected), found in zip(told, outputs):

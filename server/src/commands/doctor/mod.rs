@@ -26,57 +26,57 @@ pub struct Arguments {
     remote: Remote,
 }
 
-/// One stage: its name, what it needs, and what to do when it fails.
+/// One stage: its name, of what it needs one, and what to do when it fails.
 struct Stage {
     name: &'static str,
-    needs: Option<&'static str>,
+    needs: &'static [&'static str],
     advice: &'static str,
 }
 
 const STAGES: [Stage; 9] = [
     Stage {
         name: "name",
-        needs: None,
+        needs: &[],
         advice: "check the spelling of the host, and the resolver of this machine",
     },
     Stage {
         name: "TCP",
-        needs: Some("name"),
+        needs: &["name"],
         advice: "check that the node runs, listens on this address and port, and that no firewall is between",
     },
     Stage {
         name: "TLS",
-        needs: Some("TCP"),
+        needs: &["TCP"],
         advice: "check whom you trust: --ca FILE or --cert-sha256 DIGITS, as `macula up` prints them",
     },
     Stage {
         name: "HTTP/2",
-        needs: Some("TLS"),
+        needs: &["TLS"],
         advice: "something else than Macula may answer on this port, or a proxy that speaks HTTP/1.1 only",
     },
     Stage {
         name: "UDP",
-        needs: Some("name"),
+        needs: &["name"],
         advice: "let UDP through to the same port: QUIC needs it; until then sessions use WebSocket",
     },
     Stage {
         name: "HTTP/3",
-        needs: Some("UDP"),
+        needs: &["UDP"],
         advice: "something else than Macula may answer on this UDP port",
     },
     Stage {
         name: "WebTransport",
-        needs: Some("HTTP/3"),
+        needs: &["HTTP/3"],
         advice: "a proxy between may speak HTTP/3 without WebTransport; sessions use WebSocket until then",
     },
     Stage {
         name: "WebSocket",
-        needs: Some("TLS"),
+        needs: &["TLS"],
         advice: "a proxy between may not pass `Upgrade` on; allow WebSocket on /v1/connect",
     },
     Stage {
         name: "session",
-        needs: None,
+        needs: &["WebTransport", "WebSocket"],
         advice: "give a token by --token, or name an open realm in the node's settings",
     },
 ];
@@ -89,9 +89,11 @@ pub(super) async fn run(arguments: Arguments, client: &Client) -> Result<(), Fai
     let mut target = Target::new(&remote)?;
     let mut failed: Vec<&str> = Vec::new();
     for stage in &STAGES {
-        if stage.needs.is_some_and(|needs| failed.contains(&needs)) {
+        let missing = stage.needs.iter().filter(|needs| failed.contains(needs));
+        // One of what it needs is enough for a session; all others need one thing.
+        if !stage.needs.is_empty() && missing.count() == stage.needs.len() {
             failed.push(stage.name);
-            let needs = stage.needs.unwrap_or_default();
+            let needs = stage.needs.join(" and ");
             let people = || format!("-  {:<13} not tried, as {needs} failed", stage.name);
             let line = || json!({"stage": stage.name, "skipped": true, "needs": needs});
             client.output.either(people, line);
