@@ -13,7 +13,7 @@ use super::{idempotency::Idempotency, principal::ANONYMOUS, settings::Settings};
 use crate::{
     drain,
     live::Lives,
-    metrics::{Live, Metrics},
+    metrics::{Metrics, Readings},
     session::{Sessions, Tickets, addresses::Addresses, bucket::Quota},
 };
 
@@ -32,7 +32,7 @@ pub struct Gateway {
     /// Who has a session.
     pub sessions: Arc<Sessions>,
     /// Live sessions.
-    pub lives: Lives,
+    pub lives: Arc<Lives>,
     /// One-use tickets.
     pub tickets: Tickets,
     /// The buckets of those without a session.
@@ -67,7 +67,7 @@ impl Gateway {
             mesh,
             anonymous: ANONYMOUS.into(),
             sessions: Arc::new(sessions),
-            lives: Lives::default(),
+            lives: Arc::default(),
             tickets: Tickets::default(),
             addresses: Addresses::new(Instant::now()),
             session_quota: Quota::per_second(settings.session_requests_per_second),
@@ -81,9 +81,10 @@ impl Gateway {
             stopping,
             settings,
         });
-        gateway.metrics.watch(Live {
+        gateway.metrics.watch(Readings {
             mesh: gateway.mesh.clone(),
             sessions: Arc::clone(&gateway.sessions),
+            lives: Arc::clone(&gateway.lives),
         });
         tokio::spawn(housekeep(Arc::downgrade(&gateway), gateway.drain.clone()));
         gateway

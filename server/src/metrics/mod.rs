@@ -3,7 +3,7 @@
 //! Labels have few values (routes as they are declared, protocols, statuses), so the number of
 //! series is bounded whatever clients send.
 
-mod live;
+mod readings;
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -16,7 +16,7 @@ use prometheus_client::{
 
 use crate::conn::Protocol;
 
-pub use live::Live;
+pub use readings::Readings;
 
 /// The media type of [`Metrics::text`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -134,8 +134,11 @@ impl Metrics {
     }
 
     /// Adds what the node knows itself and need not be counted twice. Called once.
-    pub fn watch(&self, live: Live) {
-        self.0.registry.lock().register_collector(Box::new(live));
+    pub fn watch(&self, readings: Readings) {
+        self.0
+            .registry
+            .lock()
+            .register_collector(Box::new(readings));
     }
 
     /// One request was answered. `route` is as declared, not as asked for.

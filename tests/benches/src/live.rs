@@ -9,6 +9,7 @@ use macula_proto::{
     Encoding, Limits, MediaType, Payload, Procedure,
     frame::{
         Call, CallResult, ClientFrame, Flag, Frame, GatewayFrame, Hello, Invoke, Returned, Serve,
+        Welcome,
         stream::{Splitter, put_frame},
     },
 };
@@ -46,7 +47,13 @@ pub enum Session {
     /// On a WebSocket.
     WebSocket(Box<WebSocketStream<TlsStream<TcpStream>>>),
     /// On WebTransport, with its control stream.
-    WebTransport(Connection, SendStream, RecvStream),
+    WebTransport(Connection, SendStream, Frames),
+}
+
+/// The frames that come on a stream.
+pub struct Frames {
+    recv: RecvStream,
+    splitter: Splitter,
 }
 
 impl Client {
@@ -71,23 +78,35 @@ impl Client {
     /// # Errors
     /// The connection fails, or the gateway does not welcome it.
     pub async fn open(&self, carrier: Carrier) -> anyhow::Result<Session> {
-        let mut session = match carrier {
-            Carrier::WebSocket => self.websocket().await?,
-            Carrier::WebTransport => {
-                let url = format!("https://127.0.0.1:{}/v1/connect", self.port);
-                let connection = self.endpoint.connect(url).await?;
-                let (send, recv) = connection.open_bi().await?.await?;
-                Session::WebTransport(connection, send, recv)
-            }
-        };
         let hello = Hello {
             token: None,
             realm: None,
             subject: None,
             resume: None,
         };
+        Ok(self.open_with(carrier, hello).await?.0)
+    }
+
+    /// Opens or resumes a session.
+    ///
+    /// # Errors
+    /// The connection fails, or the gateway does not welcome it.
+    pub async fn open_with(
+        &self,
+        carrier: Carrier,
+        hello: Hello,
+    ) -> anyhow::Result<(Session, Welcome)> {
+        let mut session = match carrier {
+            Carrier::WebSocket => self.websocket().await?,
+            Carrier::WebTransport => {
+                let url = format!("https://127.0.0.1:{}/v1/connect", self.port);
+                let connection = self.endpoint.connect(url).await?;
+                let (send, recv) = connection.open_bi().await?.await?;
+                Session::WebTransport(connection, send, Frames::new(recv))
+            }
+        };
         match session.ask(hello.into()).await? {
-            GatewayFrame::Welcome(_) => Ok(session),
+            GatewayFrame::Welcome(welcome) => Ok((session, welcome)),
             other => bail!("expected `welcome`, found {other:?}"),
         }
     }
@@ -113,12 +132,27 @@ impl Session {
         match self {
             Self::WebSocket(socket) => {
                 socket.send(Message::binary(frame.encode(ENCODING))).await?;
-                hear(socket).await
             }
-            Self::WebTransport(_, send, recv) => {
-                write(send, &frame).await?;
-                read(recv).await
-            }
+            Self::WebTransport(_, send, _) => write(send, &frame).await?,
+        }
+        self.hear().await
+    }
+
+    /// The next frame on the control stream or the WebSocket.
+    ///
+    /// # Errors
+    /// The transport has ended.
+    pub async fn hear(&mut self) -> anyhow::Result<GatewayFrame> {
+        match self {
+            Self::WebSocket(socket) => hear(socket).await,
+            Self::WebTransport(_, _, frames) => frames.next().await,
+        }
+    }
+
+    /// Loses the transport, without a word of the session's end.
+    pub fn cut(self) {
+        if let Self::WebTransport(connection, ..) = &self {
+            connection.close(1_u32.into(), b"");
         }
     }
 
@@ -150,9 +184,9 @@ impl Session {
                 socket.flush().await?;
             },
             Self::WebTransport(connection, _send, _recv) => loop {
-                let (mut send, mut recv) = connection.accept_bi().await?;
+                let (mut send, recv) = connection.accept_bi().await?;
                 tokio::spawn(async move {
-                    if let GatewayFrame::Invoke(invoke) = read(&mut recv).await? {
+                    if let GatewayFrame::Invoke(invoke) = read(recv).await? {
                         write(&mut send, &returned(invoke)).await?;
                         // It would wait until all of it is acknowledged.
                         let _ = send.finish().now_or_never();
@@ -206,11 +240,11 @@ impl Session {
                     let mut done = 0;
                     while go_on() {
                         let id = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                        let (mut send, mut recv) = connection.open_bi().await?.await?;
+                        let (mut send, recv) = connection.open_bi().await?.await?;
                         write(&mut send, &call(id)).await?;
                         // It would wait until all of it is acknowledged.
                         let _ = send.finish().now_or_never();
-                        result(read(&mut recv).await?)?;
+                        result(read(recv).await?)?;
                         done += 1;
                     }
                     anyhow::Ok(done)
@@ -272,15 +306,25 @@ async fn write(send: &mut SendStream, frame: &ClientFrame) -> anyhow::Result<()>
     Ok(send.write_all(&bytes).await?)
 }
 
-async fn read(recv: &mut RecvStream) -> anyhow::Result<GatewayFrame> {
-    let mut splitter = Splitter::new(FRAME_BYTES);
-    let mut piece = [0; READ_BYTES];
-    loop {
-        if let Some(frame) = splitter.next_frame()? {
-            return decode(&frame);
+async fn read(recv: RecvStream) -> anyhow::Result<GatewayFrame> {
+    Frames::new(recv).next().await
+}
+
+impl Frames {
+    fn new(recv: RecvStream) -> Self {
+        let splitter = Splitter::new(FRAME_BYTES);
+        Self { recv, splitter }
+    }
+
+    async fn next(&mut self) -> anyhow::Result<GatewayFrame> {
+        let mut piece = [0; READ_BYTES];
+        loop {
+            if let Some(frame) = self.splitter.next_frame()? {
+                return decode(&frame);
+            }
+            let len = self.recv.read(&mut piece).await?.context("the end")?;
+            self.splitter.push(&piece[..len]);
         }
-        let len = recv.read(&mut piece).await?.context("the end")?;
-        splitter.push(&piece[..len]);
     }
 }
 

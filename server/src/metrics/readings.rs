@@ -9,22 +9,25 @@ use prometheus_client::{
     metrics::{counter::ConstCounter, gauge::ConstGauge},
 };
 
-use crate::session::Sessions;
+use crate::{live::Lives, session::Sessions};
 
-/// Reads the mesh's status and the number of sessions.
+/// Reads the mesh's status and how many sessions there are.
 #[derive(Debug)]
-pub struct Live {
+pub struct Readings {
     /// The mesh.
     pub mesh: Mesh,
     /// The sessions.
     pub sessions: Arc<Sessions>,
+    /// The live sessions, those that wait for their client among them.
+    pub lives: Arc<Lives>,
 }
 
-impl Collector for Live {
+impl Collector for Readings {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let status = self.mesh.status();
         let now = [
             ("sessions", "Sessions open", self.sessions.len()),
+            ("live_sessions", "Live sessions", self.lives.len()),
             ("subscriptions", "Subscriptions", status.subscriptions),
             ("topics", "Topics remembered for replay", status.topics),
             (
