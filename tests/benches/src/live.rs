@@ -1,6 +1,6 @@
 //! A client of live sessions that costs little: MessagePack, and nothing kept of what was said.
 
-use std::{path::Path, sync::Arc};
+use std::{net::UdpSocket, path::Path, sync::Arc};
 
 use anyhow::{Context, bail, ensure};
 use bytes::Bytes;
@@ -14,6 +14,7 @@ use macula_proto::{
     },
 };
 use rustls::{ClientConfig, pki_types::ServerName};
+use socket2::SockRef;
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use tokio_tungstenite::{WebSocketStream, tungstenite::Message};
@@ -23,6 +24,8 @@ const ENCODING: Encoding = Encoding::MsgPack;
 const URL: &str = "wss://localhost/v1/connect";
 /// What a client reads at a time.
 const READ_BYTES: usize = 4 << 10;
+/// What may wait in the socket of all WebTransport sessions.
+const UDP_BUFFER_BYTES: usize = 4 << 20;
 /// The longest frame that is expected.
 const FRAME_BYTES: usize = 64 << 10;
 
@@ -56,6 +59,14 @@ pub struct Frames {
     splitter: Splitter,
 }
 
+/// A socket for many connections at once, which in life would be as many clients: what comes for all of
+/// them has to find room.
+fn socket() -> anyhow::Result<UdpSocket> {
+    let socket = UdpSocket::bind("127.0.0.1:0")?;
+    SockRef::from(&socket).set_recv_buffer_size(UDP_BUFFER_BYTES)?;
+    Ok(socket)
+}
+
 impl Client {
     /// For a node on this machine.
     ///
@@ -63,7 +74,7 @@ impl Client {
     /// The authority is no certificate, or there is no socket.
     pub fn new(authority: &Path, port: u16) -> anyhow::Result<Self> {
         let config = wtransport::ClientConfig::builder()
-            .with_bind_default()
+            .with_bind_socket(socket()?)
             .with_custom_tls(crate::tls(authority, "h3")?)
             .build();
         Ok(Self {
