@@ -24,4 +24,6 @@ pub mod websocket;
 
 pub use hello::Guest;
 pub use lives::Lives;
+#[cfg(test)]
+pub(crate) use serve::{MAX_CONCURRENCY, MAX_DESCRIPTION_BYTES};
 pub use settings::Settings;
