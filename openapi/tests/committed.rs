@@ -41,3 +41,20 @@ fn every_refusal_names_its_codes() {
         assert!(responses.contains_key("406"), "{method} {id}");
     }
 }
+
+#[test]
+fn the_live_session_has_a_message_for_each_frame_and_each_schema_that_it_names() {
+    let document = macula_server::api::spec::asyncapi();
+    let messages = document["components"]["messages"].as_object().unwrap();
+    assert_eq!(messages.len(), 28);
+    let text = document.to_string();
+    for place in text.split(r##""$ref":"#"##).skip(1) {
+        let place = place.split('"').next().unwrap();
+        assert!(document.pointer(place).is_some(), "{place}");
+    }
+    let operations = document["operations"].as_object().unwrap();
+    for (name, operation) in operations {
+        let answered = operation["action"] == "receive" || name == "sendInvoke";
+        assert_eq!(operation.get("reply").is_some(), answered, "{name}");
+    }
+}

@@ -105,6 +105,6 @@ def test_a_quota_is_told_and_kept(start):
     assert {answer.status for answer in fast} >= {429}
 
 
-@pytest.mark.parametrize("path", ["/v1/openapi.yaml", "/v1/openapi.json", "/docs/", "/metrics"])
+@pytest.mark.parametrize("path", ["/v1/openapi.yaml", "/v1/openapi.json", "/v1/asyncapi.yaml", "/docs/", "/metrics"])
 def test_pages_are_served(client, path):
     assert client.request("GET", path).status == 200

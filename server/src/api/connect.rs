@@ -34,7 +34,8 @@ const WRITE_BUFFER_BYTES: usize = 8 << 10;
 ///
 /// A WebSocket handshake (RFC 6455; RFC 8441 on HTTP/2). The subprotocol settles the encoding:
 /// `macula.v1.msgpack` or `macula.v1.json`. Without one the first message does. What is said then
-/// stands in `docs/LIVE.md`. On HTTP/3 the same path takes WebTransport.
+/// stands in `docs/LIVE.md`: each message is a `ClientFrame` or a `GatewayFrame`, and
+/// `/v1/asyncapi.yaml` tells which answers which. On HTTP/3 the same path takes WebTransport.
 #[utoipa::path(
     get,
     path = "/v1/connect",

@@ -22,7 +22,7 @@ use super::{principal::Principal, settings::Settings};
 /// The header.
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// The longest key, in bytes.
-const MAX_KEY_BYTES: usize = 255;
+pub(crate) const MAX_KEY_BYTES: usize = 255;
 /// What an answer counts for beside its payload.
 const ENTRY_BYTES: u32 = 256;
 

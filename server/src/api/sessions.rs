@@ -28,7 +28,7 @@ use super::{
 use crate::session::{Session, addresses::Address, ticket, token::Secret};
 
 /// The longest name that a client may give itself, in characters.
-const MAX_SUBJECT_CHARS: usize = 128;
+pub(crate) const MAX_SUBJECT_CHARS: usize = 128;
 
 /// Who opens a session. Every member may be left out.
 #[derive(Debug, Default, Deserialize, ToSchema)]

@@ -1,9 +1,11 @@
-//! The OpenAPI description of the API, from the code.
+//! The OpenAPI description of the API and the AsyncAPI description of the live session, from the code.
 //!
 //! `utoipa` collects what stands beside the handlers. [`document`] adds what holds for all of them:
 //! MessagePack wherever there is JSON, and the refusals that each operation can give. The result is
 //! committed under `openapi/`, where a test compares it with the code, and served from there.
 
+mod asyncapi;
+mod frames;
 mod refusals;
 
 use std::sync::Arc;
@@ -20,6 +22,8 @@ use super::gateway::Gateway;
 const JSON: &str = include_str!("../../../openapi/openapi.json");
 /// The committed description, as YAML.
 const YAML: &str = include_str!("../../../openapi/openapi.yaml");
+/// The committed description of the live session.
+const ASYNCAPI: &str = include_str!("../../../openapi/asyncapi.yaml");
 
 const DESCRIPTION: &str = "\
 Call procedures, publish, subscribe and discover across a mesh, over HTTP/1.1, HTTP/2 or HTTP/3.
@@ -78,6 +82,7 @@ pub fn document() -> Value {
     );
     if let Some(schemas) = components["schemas"].as_object_mut() {
         schemas.extend(refusals::schemas());
+        schemas.extend(frames::schemas());
         schemas.extend(names());
     }
     let paths = document["paths"].as_object_mut().expect("there are paths");
@@ -91,7 +96,23 @@ pub fn document() -> Value {
         add_msgpack(operation);
         refusals::add(operation);
     }
+    // OpenAPI has no place for what is said after an upgrade, but extensions.
+    let connect = &mut document["paths"]["/v1/connect"]["get"];
+    for (extension, direction) in ["x-client-frame", "x-gateway-frame"]
+        .into_iter()
+        .zip(frames::directions())
+    {
+        connect[extension] = frames::reference(direction.name);
+    }
     document
+}
+
+/// The description of the live session, as AsyncAPI.
+#[must_use]
+pub fn asyncapi() -> Value {
+    let document = document();
+    let schemas = document["components"]["schemas"].as_object();
+    asyncapi::document(schemas.expect("there are schemas"))
 }
 
 /// Says of each name in a path what a name is, and of a payload that there may be none.
@@ -165,4 +186,5 @@ pub(super) fn pages() -> Router<Arc<Gateway>> {
     Router::from(swagger)
         .route("/v1/openapi.json", file("application/json", JSON))
         .route("/v1/openapi.yaml", file("application/yaml", YAML))
+        .route("/v1/asyncapi.yaml", file("application/yaml", ASYNCAPI))
 }

@@ -27,4 +27,6 @@ pub mod webtransport;
 
 pub use hello::Guest;
 pub use lives::Lives;
+#[cfg(test)]
+pub(crate) use serve::{MAX_CONCURRENCY, MAX_DESCRIPTION_BYTES};
 pub use settings::Settings;

@@ -26,9 +26,9 @@ const NODE: &str = "system";
 /// Calls of one procedure at a time, unless the client says otherwise.
 const DEFAULT_CONCURRENCY: u64 = 64;
 /// The most that it may say.
-const MAX_CONCURRENCY: u64 = 1_024;
+pub(crate) const MAX_CONCURRENCY: u64 = 1_024;
 /// The longest description, in bytes.
-const MAX_DESCRIPTION_BYTES: usize = 1_024;
+pub(crate) const MAX_DESCRIPTION_BYTES: usize = 1_024;
 
 /// Serves a procedure until the client stops or its session ends.
 pub(super) async fn begin(

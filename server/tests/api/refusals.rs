@@ -399,10 +399,11 @@ async fn the_spec_and_its_page_are_served() {
     let node = Node::start();
     let spec = node.get("/v1/openapi.json").await.json().await;
     assert_eq!(spec["openapi"], "3.2.0");
-    assert_eq!(
-        node.get("/v1/openapi.yaml").await.header("content-type"),
-        "application/yaml"
-    );
+    for path in ["/v1/openapi.yaml", "/v1/asyncapi.yaml"] {
+        let answer = node.get(path).await;
+        assert_eq!(answer.status, 200, "{path}");
+        assert_eq!(answer.header("content-type"), "application/yaml", "{path}");
+    }
     let page = node.get("/docs/").await;
     assert!(page.header("content-type").starts_with("text/html"));
     let answer = node.get("/v1/errors/timeout").await.json().await;

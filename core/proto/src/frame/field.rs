@@ -122,7 +122,7 @@ fn read<T: Scalar>(raw: Raw<'_>, member: &'static str) -> Result<T, Wrong> {
 }
 
 impl Raw<'_> {
-    fn is_null(self) -> bool {
+    pub(super) fn is_null(self) -> bool {
         matches!(
             (self.encoding, self.bytes),
             (Encoding::Json, b"null") | (Encoding::MsgPack, b"\xC0")
@@ -309,7 +309,7 @@ impl Field for Headers {
     }
 
     fn take(members: &mut Members<'_>, name: &'static str) -> Result<Self, Wrong> {
-        let Some(raw) = members.take(name) else {
+        let Some(raw) = members.take(name).filter(|raw| !raw.is_null()) else {
             return Ok(Self::new());
         };
         let wrong = |expected: String| Wrong::Value {

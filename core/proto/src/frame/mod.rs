@@ -2,15 +2,17 @@
 //!
 //! A frame is a map with a `type`, in MessagePack or JSON. Every operation has a number, `id`, which
 //! its client chose, and which all frames about it carry; an `invoke` has a number of the gateway's.
-//! `docs/PROTOCOL.md` tells the flow of each operation.
+//! `docs/LIVE.md` tells the flow of each operation.
 //!
 //! - [`client`], [`gateway`]: the frames, each a type of its own, from one [`table`].
 //! - [`field`], [`parts`], [`payload`]: what stands in their members.
+//! - [`manual`]: what the specification says of a frame beside its members.
 //! - [`members`]: a frame split into its members. [`stream`]: frames on a byte stream.
 
 mod client;
 mod field;
 mod gateway;
+mod manual;
 mod members;
 mod parts;
 mod payload;
@@ -28,6 +30,7 @@ pub use gateway::{
     CallProgress, CallResult, Discovered, Ended, Error, EventFrame, GatewayFrame, Goaway, Invoke,
     Missed, Pong, Published, Revoked, Served, Subscribed, Welcome,
 };
+pub use manual::Manual;
 pub use members::Wrong;
 pub use parts::{Anything, Bounds, MAX_RESUMED, Numbers, Position, Report, Resume};
 
@@ -53,6 +56,28 @@ pub struct Specification {
     pub doc: &'static str,
     /// Its members, beside `type`.
     pub properties: Vec<Property>,
+    /// Its name, an example, and what it may be answered with.
+    pub manual: Manual,
+}
+
+impl Specification {
+    fn new(
+        from: &'static str,
+        kind: &'static str,
+        doc: &'static str,
+        mut properties: Vec<Property>,
+    ) -> Self {
+        for property in &mut properties {
+            manual::narrow(from, kind, property);
+        }
+        Self {
+            from,
+            kind,
+            doc: doc.trim(),
+            properties,
+            manual: manual::of(from, kind),
+        }
+    }
 }
 
 /// Why a frame is refused.

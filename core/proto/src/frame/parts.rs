@@ -61,11 +61,24 @@ mod text {
 
 impl Structured for Resume {
     fn schema() -> Value {
-        let number = json!({"type": "integer", "minimum": 0});
-        let numbers = json!({"type": "array", "items": number, "maxItems": MAX_RESUMED});
-        let id = json!({"type": "string", "minLength": 26, "maxLength": 26});
+        let number = |doc: &str| {
+            let mut number = <u64 as Scalar>::schema();
+            number["description"] = json!(doc);
+            number
+        };
+        let numbers = |doc: &str| {
+            json!({
+                "type": "array",
+                "maxItems": MAX_RESUMED,
+                "description": doc,
+                "items": <u64 as Scalar>::schema(),
+            })
+        };
+        let mut id = <EventId as Scalar>::schema();
+        id["description"] = json!("The last event that came, or the `position` of `subscribed`.");
         json!({
             "type": "object",
+            "additionalProperties": false,
             "required": ["session"],
             "properties": {
                 "session": {"type": "string", "description": "The live session's name, from `welcome`."},
@@ -75,12 +88,16 @@ impl Structured for Resume {
                     "description": "The subscriptions that go on; others end.",
                     "items": {
                         "type": "object",
+                        "additionalProperties": false,
                         "required": ["id", "last_event_id"],
-                        "properties": {"id": number, "last_event_id": id},
+                        "properties": {
+                            "id": number("The number of the `subscribe`."),
+                            "last_event_id": id,
+                        },
                     },
                 },
-                "pending": numbers,
-                "invokes": numbers,
+                "pending": numbers("Operations without an answer yet, and `serve`s; others end."),
+                "invokes": numbers("Invocations that the client still answers; others end."),
             },
         })
     }
@@ -92,7 +109,7 @@ pub struct Numbers(pub Vec<u64>);
 
 impl Structured for Numbers {
     fn schema() -> Value {
-        json!({"type": "array", "items": {"type": "integer", "minimum": 0}})
+        json!({"type": "array", "items": <u64 as Scalar>::schema()})
     }
 }
 
@@ -126,6 +143,13 @@ impl Structured for Bounds {
         let limit = |doc: &str| json!({"type": "integer", "minimum": 0, "description": doc});
         json!({
             "type": "object",
+            "required": [
+                "max_frame_bytes",
+                "max_calls",
+                "max_subscriptions",
+                "max_procedures",
+                "max_bytes_in_flight",
+            ],
             "properties": {
                 "max_frame_bytes": limit("The longest frame, in bytes."),
                 "max_calls": limit("Calls, publishes and discoveries in flight."),

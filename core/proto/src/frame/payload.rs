@@ -42,8 +42,10 @@ impl Field for Payload {
     fn take(members: &mut Members<'_>, _: &'static str) -> Result<Self, Wrong> {
         let encoding = members.encoding();
         let content_type = match members.take("content_type") {
-            Some(raw) => raw.text(|text| MediaType::parse(text).map_err(|error| error.to_string())),
-            None => Ok(MediaType::Known(encoding)),
+            Some(raw) if !raw.is_null() => {
+                raw.text(|text| MediaType::parse(text).map_err(|error| error.to_string()))
+            }
+            _ => Ok(MediaType::Known(encoding)),
         };
         let content_type = content_type.map_err(|expected| Wrong::Value {
             member: "content_type",
@@ -51,7 +53,7 @@ impl Field for Payload {
         })?;
         let opaque = super::field::Flag::take(members, "opaque")?.0;
         let bytes = match members.take("payload") {
-            None => return Ok(Self::null(encoding)),
+            None => nothing(&content_type, opaque),
             Some(raw) if opaque => raw.bytes(),
             Some(raw) => value(raw, &content_type),
         };
@@ -71,6 +73,13 @@ impl Field for Payload {
         }
         members.payload(&self.content_type, &self.bytes);
     }
+}
+
+/// What stands where no payload was given: `null`, where the media type can say it.
+fn nothing(content_type: &MediaType, opaque: bool) -> Result<Bytes, String> {
+    let encoding = content_type.encoding().filter(|_| !opaque);
+    let encoding = encoding.ok_or_else(|| format!("expected bytes, for {content_type}"))?;
+    Ok(Payload::null(encoding).bytes)
 }
 
 /// The payload of a value that stands in a frame.

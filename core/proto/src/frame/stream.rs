@@ -67,8 +67,8 @@ impl Splitter {
             return Err(TooLong { length, limit });
         }
         let length = length as usize;
+        // Room comes with the bytes: a length alone, on each of many streams, costs nothing.
         if self.held.len() < head + length {
-            self.held.reserve(head + length - self.held.len());
             return Ok(None);
         }
         self.held.advance(head);
@@ -117,6 +117,14 @@ mod tests {
         let mut splitter = Splitter::new(100);
         splitter.push(&[0xFF; 8]);
         assert!(splitter.next_frame().is_err());
+    }
+
+    #[test]
+    fn a_length_takes_no_room_before_its_bytes_come() {
+        let mut splitter = Splitter::new(1 << 20);
+        splitter.push(&[0x80, 0x0F, 0xFF, 0xFF]);
+        assert_eq!(splitter.next_frame(), Ok(None));
+        assert!(splitter.held.capacity() <= 4 << 10);
     }
 
     proptest! {

@@ -42,14 +42,12 @@ macro_rules! frames {
             /// Every frame of this direction, in the order of the table.
             #[must_use]
             pub fn specifications() -> Vec<Specification> {
-                vec![$(Specification {
-                    from: $from,
-                    kind: $kind,
-                    doc: $frame_doc.trim(),
-                    properties: [
-                        $(<$type as Field>::properties(stringify!($field), $field_doc),)*
-                    ].concat(),
-                },)*]
+                vec![$(Specification::new(
+                    $from,
+                    $kind,
+                    $frame_doc,
+                    [$(<$type as Field>::properties(stringify!($field), $field_doc),)*].concat(),
+                ),)*]
             }
 
             pub(super) fn take(kind: &str, members: &mut Members<'_>) -> Result<Self, Wrong> {

@@ -330,3 +330,40 @@ fn headers_of_frames_have_the_bounds_of_headers() {
     assert!(read(&frame(r#""room":5"#)).is_err());
     assert!(read(&frame(&format!(r#""room":"{}""#, "x".repeat(4096)))).is_err());
 }
+
+#[test]
+fn null_says_the_same_as_nothing_of_every_member_that_may_be_left_out() {
+    for frame in ClientFrame::specifications() {
+        let short: serde_json::Value = serde_json::from_str(frame.manual.example).unwrap();
+        let optional = frame.properties.iter().filter(|p| !p.required);
+        for property in optional {
+            let (mut without, mut with) = (short.clone(), short.clone());
+            without.as_object_mut().unwrap().remove(property.name);
+            with[property.name] = serde_json::Value::Null;
+            let (without, with) = (without.to_string(), with.to_string());
+            assert_eq!(read(&without), read(&with), "{with}");
+            assert!(read(&with).is_ok(), "{with}");
+        }
+    }
+}
+
+#[test]
+fn no_payload_is_null_only_where_its_media_type_can_say_so() {
+    let frame = |members: &str| {
+        format!(r#"{{"type":"publish","id":1,"topic":"a","content_type":{members}}}"#)
+    };
+    let Ok(ClientFrame::Publish(publish)) = read(&frame(r#""application/msgpack""#)) else {
+        panic!();
+    };
+    assert_eq!(publish.payload, Payload::null(Encoding::MsgPack));
+    refused(
+        &frame(r#""image/png""#),
+        Some(1),
+        "invalid_payload: `payload`: expected bytes, for image/png",
+    );
+    refused(
+        &frame(r#""application/json","opaque":true"#),
+        Some(1),
+        "invalid_payload: `payload`: expected bytes, for application/json",
+    );
+}

@@ -2,6 +2,8 @@
 
 use std::{collections::VecDeque, time::Duration};
 
+use serde_json::Value;
+
 use crate::frame::GatewayFrame;
 
 /// The most answers that are kept.
@@ -82,8 +84,26 @@ impl Kept {
 fn payload_bytes(frame: &GatewayFrame) -> usize {
     match frame {
         GatewayFrame::CallResult(result) => result.payload.bytes.len(),
-        GatewayFrame::Error(error) => error.problem.detail.len(),
-        GatewayFrame::Discovered(found) => found.page.0.to_string().len(),
+        GatewayFrame::Error(error) => {
+            let handler = error.problem.handler.as_ref();
+            let data = handler.and_then(|handler| handler.data.as_ref());
+            error.problem.detail.len() + data.map_or(0, value_bytes)
+        }
+        GatewayFrame::Discovered(found) => value_bytes(&found.page.0),
         _ => 0,
     }
+}
+
+/// What a value takes in memory, about: a short number takes more there than as text.
+fn value_bytes(value: &Value) -> usize {
+    let held: usize = match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+        Value::String(text) => text.len(),
+        Value::Array(items) => items.iter().map(value_bytes).sum(),
+        Value::Object(members) => members
+            .iter()
+            .map(|(key, value)| size_of::<String>() + key.len() + value_bytes(value))
+            .sum(),
+    };
+    size_of::<Value>() + held
 }

@@ -6,6 +6,7 @@
 //! tells the protocol.
 
 mod kept;
+mod named;
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -15,6 +16,7 @@ use crate::{
 };
 use kept::Kept;
 pub use kept::{MAX_ANSWERS, MAX_BYTES};
+use named::Named;
 
 /// What an operation is, as far as its bounds go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -254,7 +256,8 @@ impl<O, I> Machine<O, I> {
     /// Whether the client did not come back in time.
     #[must_use]
     pub fn is_over(&self, now: Duration) -> bool {
-        self.lost.is_some_and(|lost| now >= lost + self.grace)
+        self.lost
+            .is_some_and(|lost| now.saturating_sub(lost) >= self.grace)
     }
 
     /// Forgets answers that must have arrived. To be called from time to time.
@@ -264,60 +267,51 @@ impl<O, I> Machine<O, I> {
         }
     }
 
-    /// The client is back, with what it holds of the session. What it does not name ends.
+    /// The client is back, with what it holds of the session. What it does not name ends. An operation
+    /// that it names as what it is not ends too, and is told as unknown.
     ///
     /// # Errors
     /// `invalid_request` when it names more than [`MAX_RESUMED`] operations or one twice.
     pub fn resume(&mut self, resume: &Resume) -> Result<Resumed<O, I>, Problem> {
-        let positions: BTreeMap<u64, EventId> = resume
-            .subscriptions
-            .iter()
-            .map(|position| (position.id, position.last_event_id))
-            .collect();
-        let named = positions.len() + resume.pending.len() + resume.invokes.len();
-        if named > MAX_RESUMED || positions.len() < resume.subscriptions.len() {
+        let Some(named) = Named::read(resume) else {
             let detail = format!("expected at most {MAX_RESUMED} operations, each once");
             return Err(Problem::new(ErrorCode::InvalidRequest, detail));
-        }
+        };
         self.lost = None;
-        let mut resumed = Resumed {
-            answers: Vec::new(),
-            unknown: Vec::new(),
-            ended: Vec::new(),
-            abandoned: Vec::new(),
+        let (answers, unknown) = self.told(&named);
+        let over = |(id, operation): (&u64, &Operation<O>)| {
+            (!named.goes_on(*id, operation.kind)).then_some(*id)
         };
-        let others = resume.pending.iter().copied();
-        for id in others.chain(positions.keys().copied()) {
-            match (self.operations.get(&id), self.kept.find(id)) {
-                (Some(_), _) => {}
-                (None, Some(answer)) => resumed.answers.push(answer.clone()),
-                (None, None) => resumed.unknown.push(id),
-            }
-        }
-        let going_on = |id: &u64, operation: &Operation<O>| match operation.kind {
-            Kind::Subscription => positions.contains_key(id),
-            Kind::Call | Kind::Service => resume.pending.contains(id),
-        };
-        let over = self.operations.iter().filter(|(id, o)| !going_on(id, o));
-        let over: Vec<u64> = over.map(|(id, _)| *id).collect();
-        resumed
-            .ended
-            .extend(over.into_iter().filter_map(|id| self.remove(id)));
-        for (id, position) in positions {
+        let over: Vec<u64> = self.operations.iter().filter_map(over).collect();
+        let ended = over.into_iter().filter_map(|id| self.remove(id)).collect();
+        for (id, position) in named.subscriptions {
             if let Some(operation) = self.operations.get_mut(&id) {
                 operation.position = Some(position);
             }
         }
-        let held = |id: &u64| resume.invokes.contains(id);
-        let gone: Vec<u64> = self
+        let gone = self
             .invocations
-            .keys()
-            .copied()
-            .filter(|id| !held(id))
-            .collect();
-        let gone = gone.iter().filter_map(|id| self.invocations.remove(id));
-        resumed.abandoned.extend(gone);
-        Ok(resumed)
+            .extract_if(.., |id, _| !named.invokes.contains(id));
+        Ok(Resumed {
+            answers,
+            unknown,
+            ended,
+            abandoned: gone.map(|(_, invocation)| invocation).collect(),
+        })
+    }
+
+    /// What the client is told of the numbers that do not go on: their answers, and those that there
+    /// is nothing for.
+    fn told(&self, named: &Named) -> (Vec<GatewayFrame>, Vec<u64>) {
+        let (mut answers, mut unknown) = (Vec::new(), Vec::new());
+        for &id in named.pending.iter().chain(named.subscriptions.keys()) {
+            match (self.operations.get(&id), self.kept.find(id)) {
+                (Some(operation), _) if named.goes_on(id, operation.kind) => {}
+                (None, Some(answer)) => answers.push(answer.clone()),
+                (Some(_), _) | (None, None) => unknown.push(id),
+            }
+        }
+        (answers, unknown)
     }
 
     /// Ends the session: everything that it had.

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     MediaType, Payload,
-    frame::{CallResult, Position},
+    frame::{self, CallResult, Position},
 };
 
 type Session = Machine<u64, u64>;
@@ -143,6 +143,64 @@ fn a_resume_has_its_bounds() {
     assert!(session.is_away());
 }
 
+#[test]
+fn a_resume_names_each_operation_once() {
+    let mut session = session();
+    session.begin(1, Kind::Call, 0, || 1).unwrap();
+    assert!(session.answered(1, &result(1, 1), at(0)));
+    for (pending, subscriptions, invokes) in [
+        (&[1, 1][..], &[][..], &[][..]),
+        (&[1], &[1], &[]),
+        (&[], &[1, 1], &[]),
+        (&[], &[], &[1, 1]),
+    ] {
+        let refused = session.resume(&resume(pending, subscriptions, invokes));
+        assert_eq!(refused.unwrap_err().code, ErrorCode::InvalidRequest);
+    }
+    // Invocations have numbers of their own.
+    let resumed = session.resume(&resume(&[1], &[], &[1])).unwrap();
+    assert_eq!(resumed.answers, [result(1, 1)]);
+}
+
+#[test]
+fn an_operation_that_is_named_as_what_it_is_not_ends_and_the_client_is_told() {
+    let mut session = session();
+    session.begin(1, Kind::Call, 0, || 1).unwrap();
+    session.begin(2, Kind::Subscription, 0, || 2).unwrap();
+    session.lose(at(0));
+    let resumed = session.resume(&resume(&[2], &[1], &[])).unwrap();
+    assert_eq!((resumed.unknown, resumed.ended), (vec![2, 1], vec![1, 2]));
+    assert!(session.is_empty());
+}
+
+#[test]
+fn a_session_that_waits_for_ever_does_so() {
+    let mut session: Session = Machine::new(Bounds::default(), Duration::MAX);
+    session.lose(at(10));
+    assert!(!session.is_over(at(1 << 40)));
+}
+
+#[test]
+fn the_data_of_a_handlers_error_counts_as_what_is_kept() {
+    let problem = Problem::handler(crate::HandlerError {
+        code: "large".to_owned(),
+        detail: String::new(),
+        data: Some(vec![0; 10_000].into()),
+    });
+    let mut session = session();
+    for id in 0..100 {
+        session.begin(id, Kind::Call, 0, || id).unwrap();
+        let problem = Box::new(frame::Report::of(&problem, String::new()));
+        let error = frame::Error {
+            id: Some(id),
+            problem,
+        };
+        assert!(session.answered(id, &error.into(), at(0)));
+    }
+    let kept = (0..100).filter(|&id| session.kept.find(id).is_some());
+    assert!(kept.count() <= MAX_BYTES / (10_000 * size_of::<serde_json::Value>()));
+}
+
 #[derive(Debug, Clone)]
 enum Step {
     Begin(u64, Kind, usize),
@@ -164,7 +222,21 @@ fn kind() -> impl Strategy<Value = Kind> {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let ids = || prop::collection::vec(0u64..12, 0..6);
+    let named = prop::collection::btree_map(0u64..12, any::<bool>(), 0..10);
+    let invokes = prop::collection::btree_set(0u64..12, 0..6);
+    let resume = (named, invokes).prop_map(|(named, invokes)| {
+        let of = |kind| {
+            named
+                .iter()
+                .filter(move |(_, k)| **k == kind)
+                .map(|(id, _)| *id)
+        };
+        Step::Resume(
+            of(true).collect(),
+            of(false).collect(),
+            invokes.into_iter().collect(),
+        )
+    });
     prop_oneof![
         4 => (0u64..12, kind(), 0usize..60).prop_map(|(id, kind, bytes)| Step::Begin(id, kind, bytes)),
         2 => (0u64..12, kind()).prop_map(|(id, kind)| Step::End(id, kind)),
@@ -172,7 +244,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => Just(Step::Invoke),
         2 => (0u64..12).prop_map(Step::Finish),
         1 => Just(Step::Lose),
-        1 => (ids(), ids(), ids()).prop_map(|(a, b, c)| Step::Resume(a, b, c)),
+        1 => resume,
         1 => Just(Step::Expire),
     ]
 }
@@ -197,6 +269,14 @@ proptest! {
                 Step::Lose => session.lose(now),
                 Step::Resume(pending, subscriptions, invokes) => {
                     if let Ok(resumed) = session.resume(&resume(&pending, &subscriptions, &invokes)) {
+                        // Each number goes on, has its answer, or is told as unknown.
+                        let goes_on = |id: &&u64| session.owner(**id).is_some();
+                        let named = || pending.iter().chain(&subscriptions);
+                        let told = resumed.answers.len() + resumed.unknown.len();
+                        prop_assert_eq!(told + named().filter(goes_on).count(), named().count());
+                        prop_assert!(!resumed.unknown.iter().any(|id| session.owner(*id).is_some()));
+                        let all = named().filter(goes_on).count();
+                        prop_assert_eq!(all, session.operations.len());
                         over += (resumed.ended.len() + resumed.abandoned.len()) as u64;
                         prop_assert!(!session.is_away());
                     }
