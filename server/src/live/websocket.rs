@@ -21,6 +21,7 @@ use macula_proto::{
 };
 use tokio::{
     sync::mpsc,
+    task::yield_now,
     time::{Instant, MissedTickBehavior, interval_at, timeout},
 };
 use tokio_tungstenite::tungstenite;
@@ -227,6 +228,12 @@ async fn write(
         tokio::select! {
             count = outgoing.recv_many(&mut batch, BATCH) => if count == 0 {
                 return Ending::Lost;
+            } else {
+                // Others that are ready go first: what they say goes out with this.
+                yield_now().await;
+                while batch.len() < BATCH && let Ok(out) = outgoing.try_recv() {
+                    batch.push(out);
+                }
             },
             () = link.lost() => return Ending::Lost,
             _ = pings.tick() => {

@@ -3,13 +3,13 @@
 use std::{net::UdpSocket, sync::Arc, time::Duration};
 
 use quinn::{
-    Endpoint, EndpointConfig, IdleTimeout, Incoming, ServerConfig, TokioRuntime, TransportConfig,
-    VarInt, crypto::rustls::QuicServerConfig,
+    Endpoint, EndpointConfig, IdleTimeout, Incoming, ServerConfig, TransportConfig, VarInt,
+    crypto::rustls::QuicServerConfig,
 };
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
 
-use super::{Shared, h3, limits::Place, settings::Settings};
+use super::{Shared, h3, limits::Place, settings::Settings, turn::TurnLater};
 use crate::{
     conn::Protocol,
     metrics::{ConnectionGuard, Refusal},
@@ -73,8 +73,12 @@ pub(super) fn endpoint(
         .incoming_buffer_size(INCOMING_BYTES)
         .incoming_buffer_size_total(ALL_INCOMING_BYTES);
     let config = EndpointConfig::default();
-    let runtime = Arc::new(TokioRuntime);
-    Ok(Endpoint::new(config, Some(server), socket, runtime)?)
+    Ok(Endpoint::new(
+        config,
+        Some(server),
+        socket,
+        Arc::new(TurnLater),
+    )?)
 }
 
 /// Accepts connections until the endpoint is closed. Once the drain has started they are refused,
