@@ -219,8 +219,22 @@ impl Session {
         in_flight: u64,
         go_on: impl Fn() -> bool,
     ) -> anyhow::Result<usize> {
+        self.call_and(procedure, in_flight, go_on, result).await
+    }
+
+    /// The same, with any answers that `check` takes.
+    ///
+    /// # Errors
+    /// `check` takes an answer for a failure, or the transport has ended.
+    pub async fn call_and(
+        self,
+        procedure: &str,
+        in_flight: u64,
+        go_on: impl Fn() -> bool,
+        check: fn(GatewayFrame) -> anyhow::Result<()>,
+    ) -> anyhow::Result<usize> {
         let procedure = Procedure::parse(procedure)?;
-        let call = |id| ClientFrame::from(called(id, procedure.clone()));
+        let call = |id| called(id, procedure.clone());
         let mut done = 0;
         match self {
             Self::WebSocket(mut socket) => {
@@ -233,7 +247,7 @@ impl Session {
                 let mut next = in_flight;
                 let mut left = in_flight;
                 while left > 0 {
-                    result(hear(&mut socket).await?)?;
+                    check(hear(&mut socket).await?)?;
                     done += 1;
                     if go_on() {
                         socket
@@ -255,7 +269,7 @@ impl Session {
                         write(&mut send, &call(id)).await?;
                         // It would wait until all of it is acknowledged.
                         let _ = send.finish().now_or_never();
-                        result(read(recv).await?)?;
+                        check(read(recv).await?)?;
                         done += 1;
                     }
                     anyhow::Ok(done)
@@ -270,8 +284,10 @@ impl Session {
     }
 }
 
-fn called(id: u64, procedure: Procedure) -> Call {
-    Call {
+/// A call with a small argument.
+#[must_use]
+pub fn called(id: u64, procedure: Procedure) -> ClientFrame {
+    let call = Call {
         id,
         realm: None,
         procedure,
@@ -284,7 +300,8 @@ fn called(id: u64, procedure: Procedure) -> Call {
             content_type: MediaType::MSGPACK,
             bytes: Bytes::from_static(&[0x92, 1, 2]),
         },
-    }
+    };
+    call.into()
 }
 
 fn returned(invoke: Invoke) -> ClientFrame {
@@ -296,7 +313,11 @@ fn returned(invoke: Invoke) -> ClientFrame {
     .into()
 }
 
-fn result(frame: GatewayFrame) -> anyhow::Result<()> {
+/// Checks that a call has its argument for a result.
+///
+/// # Errors
+/// It has not.
+pub fn result(frame: GatewayFrame) -> anyhow::Result<()> {
     match frame {
         GatewayFrame::CallResult(CallResult { payload, .. }) if payload.bytes.len() == 3 => Ok(()),
         other => bail!("expected a result of three bytes, found {other:?}"),

@@ -36,10 +36,18 @@ impl Macula {
     /// # Errors
     /// It is not built, or does not start in time.
     pub fn start() -> anyhow::Result<Self> {
+        Self::start_with(false)
+    }
+
+    /// The same with the quotas of a node's default settings, or without any.
+    ///
+    /// # Errors
+    /// As [`Macula::start`].
+    pub fn start_with(quotas: bool) -> anyhow::Result<Self> {
         let binary = sibling("macula")?;
         let directory = tempfile::tempdir()?;
         let config = directory.path().join("macula.toml");
-        fs::write(&config, CONFIG)?;
+        fs::write(&config, if quotas { "" } else { CONFIG })?;
         let mut command = Command::new(binary);
         command
             .args(["up", "--listen", "127.0.0.1:0", "--data-dir"])

@@ -123,8 +123,9 @@ async fn accept(
         .enable_datagram(true)
         .enable_webtransport(true)
         .max_webtransport_sessions(MAX_SESSIONS as u64);
+    // On the heap while it lasts, as all that is done once: the task holds room for it for ever.
     let mut connection: h3::server::Connection<Connection, Bytes> =
-        builder.build(connection).await?;
+        Box::pin(builder.build(connection)).await?;
     let activity = Activity::default();
     let mut drain = shared.drain.clone();
     let mut drained = pin!(drain.started());
@@ -143,7 +144,7 @@ async fn accept(
             biased;
             () = drained.as_mut(), if !going => {
                 // The next request's place is the first that is refused.
-                connection.shutdown(1 + streams.behind()).await?;
+                Box::pin(connection.shutdown(1 + streams.behind())).await?;
                 requests.close();
                 going = true;
                 continue;
