@@ -1,6 +1,6 @@
 //! What a client's frame begins, ends or answers.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use macula_mesh::rpc::Failure;
 use macula_proto::{
@@ -8,7 +8,7 @@ use macula_proto::{
     frame::{self, Cancel, ClientFrame, Failed, Refusal, Unserve, Unsubscribe},
     live::Kind,
 };
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::{
     call, discover,
@@ -18,9 +18,13 @@ use super::{
     subscribe,
 };
 
+/// How far the refusals of one session's frames beyond its quota are apart. On a WebSocket no other frame
+/// is read meanwhile: to refuse must not cost more than to do.
+const REFUSAL: Duration = Duration::from_millis(1);
+
 impl Live {
     /// Does what a frame of so many bytes asks for; its answers go to the outlet. Waits only while
-    /// the client does not take what it is sent.
+    /// the client does not take what it is sent, or asks too often.
     pub(super) async fn handle(
         self: &Arc<Self>,
         frame: Result<ClientFrame, Refusal>,
@@ -38,6 +42,10 @@ impl Live {
         match handled {
             Ok(()) => outlet.end(),
             Err(Refused { id, problem }) => {
+                if problem.code == ErrorCode::RateLimited {
+                    let _turn = self.refusing.lock().await;
+                    sleep(REFUSAL).await;
+                }
                 // A client that has gone needs no answer.
                 let _ = outlet.finish(&self.error(id, &problem)).await;
             }

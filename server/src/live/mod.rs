@@ -5,7 +5,7 @@
 //! - [`lives`]: all live sessions. [`session`]: one of them. [`hello`]: how one begins or goes on.
 //! - [`link`]: the transport that it is on. [`outlet`]: where the answers of one operation go.
 //! - [`dispatch`]: what a frame asks for: [`call`], [`publish`], [`subscribe`], [`serve`], [`discover`].
-//! - [`ending`]: how it ends.
+//! - [`turns`]: that none keeps others from their turn. [`ending`]: how it ends.
 //! - [`websocket`], [`webtransport`]: the drivers; [`streams`]: frames on the latter's streams.
 
 mod call;
@@ -22,6 +22,7 @@ mod session;
 pub mod settings;
 mod streams;
 mod subscribe;
+mod turns;
 pub mod websocket;
 pub mod webtransport;
 

@@ -10,7 +10,7 @@ use macula_proto::{
 };
 use parking_lot::Mutex;
 use tokio::{
-    sync::{oneshot, watch},
+    sync::{Mutex as AsyncMutex, oneshot, watch},
     task::AbortHandle,
     time::Instant,
 };
@@ -34,6 +34,8 @@ pub(crate) struct Live {
     state: Mutex<State>,
     /// Counts the transports that the session has had and lost.
     changes: watch::Sender<u64>,
+    /// Held while a frame beyond the quota waits for its refusal.
+    pub(super) refusing: AsyncMutex<()>,
 }
 
 #[derive(Debug)]
@@ -89,6 +91,7 @@ impl Live {
                 link: Some(link),
             }),
             changes: watch::channel(0).0,
+            refusing: AsyncMutex::new(()),
             gateway,
         }
     }

@@ -33,6 +33,7 @@ use super::{
     outlet::Outlet,
     session::Live,
     settings::decode,
+    turns::Turns,
 };
 use crate::{api::Gateway, conn::Hold};
 
@@ -166,6 +167,7 @@ async fn read(
     receiver: &mut Receiver,
     heard: &AtomicBool,
 ) -> Ending {
+    let mut turns = Turns::default();
     loop {
         let (_, frame) = match message(receiver).await {
             Ok(message) => message,
@@ -182,6 +184,7 @@ async fn read(
         let outlet = Outlet::main(Arc::clone(link));
         // On the heap while it lasts: most sessions are idle most of the time.
         Box::pin(live.handle(decoded, frame.len(), outlet)).await;
+        turns.one_more().await;
     }
 }
 

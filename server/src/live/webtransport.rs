@@ -10,7 +10,6 @@ use macula_proto::{
 };
 use tokio::{
     sync::mpsc,
-    task::coop::consume_budget,
     time::{sleep, timeout},
 };
 
@@ -22,6 +21,7 @@ use super::{
     session::Live,
     settings::{decode, limits},
     streams::{Frames, NoFrame, framed},
+    turns::Turns,
 };
 use crate::{
     api::Gateway,
@@ -144,9 +144,13 @@ async fn run(
 
 /// Handles what the client says on the control stream.
 async fn read(session: &Session, live: &Arc<Live>, link: &Arc<Link>, mut frames: Frames) -> Ending {
+    let mut turns = Turns::default();
     loop {
         match frames.next().await {
-            Ok(frame) => handle(live, link, &frame, Outlet::main(Arc::clone(link))).await,
+            Ok(frame) => {
+                handle(live, link, &frame, Outlet::main(Arc::clone(link))).await;
+                turns.one_more().await;
+            }
             Err(NoFrame::Lost) => return Ending::Lost,
             Err(NoFrame::Ended { whole: true }) => return Ending::Closed,
             Err(no_frame) => {
@@ -161,8 +165,6 @@ async fn handle(live: &Arc<Live>, link: &Link, frame: &[u8], outlet: Outlet) {
     let decoded = decode(&live.gateway, frame, link.encoding());
     // On the heap while it lasts: most sessions are idle most of the time.
     Box::pin(live.handle(decoded, frame.len(), outlet)).await;
-    // Much that has come at once would keep others from their turn.
-    consume_budget().await;
 }
 
 /// Sends what there is to say on the control stream.
@@ -216,6 +218,7 @@ async fn write(
 async fn operations(session: &Session, live: &Arc<Live>, link: &Arc<Link>) {
     // Those whose first frame has not come; the transport bounds how many a client opens.
     let mut waiting = FuturesUnordered::new();
+    let mut turns = Turns::default();
     loop {
         tokio::select! {
             biased;
@@ -229,6 +232,7 @@ async fn operations(session: &Session, live: &Arc<Live>, link: &Arc<Link>) {
                 if (&mut operation).now_or_never().is_none() {
                     waiting.push(operation);
                 }
+                turns.one_more().await;
             }
         }
     }
@@ -273,9 +277,10 @@ async fn refuse_one(live: &Live, outlet: Outlet, detail: &str) {
 
 /// Handles what comes in datagrams.
 async fn datagrams(session: &Session, live: &Arc<Live>, link: &Arc<Link>) {
+    let mut turns = Turns::default();
     while let Ok(datagram) = session.read_datagram().await {
         Box::pin(self::datagram(live, link, &datagram)).await;
-        consume_budget().await;
+        turns.one_more().await;
     }
 }
 

@@ -2,20 +2,18 @@
 #![allow(clippy::print_stdout, reason = "a benchmark says what it found")]
 
 use std::{
-    path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    env,
+    path::{Path, PathBuf},
+    process::Command,
     thread,
     time::{Duration, Instant},
 };
 
-use anyhow::Context;
 use clap::Parser;
 use macula_benches::{
     live::{self, Carrier, Client},
     macula::Macula,
+    process::Process,
     table::median,
 };
 use tokio::{runtime, time::sleep};
@@ -32,6 +30,15 @@ struct Arguments {
     /// Calls that the greedy session has in flight.
     #[arg(long, default_value_t = 256)]
     in_flight: u64,
+    /// Be the flood of the node at this port.
+    #[arg(long, hide = true, requires = "authority")]
+    flood: Option<u16>,
+    /// The node's authority.
+    #[arg(long, hide = true)]
+    authority: Option<PathBuf>,
+    /// Flood over WebSocket.
+    #[arg(long, hide = true)]
+    websocket: bool,
 }
 
 const PROCEDURE: &str = "system.echo";
@@ -48,6 +55,9 @@ struct Times {
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
+    if let (Some(port), Some(authority)) = (arguments.flood, &arguments.authority) {
+        return be_flood(port, authority, arguments.websocket, arguments.in_flight);
+    }
     let time = Duration::from_secs(arguments.seconds);
     println!(
         "a quiet session's calls, alone and beside one with {} calls in flight; medians of {} rounds",
@@ -62,11 +72,10 @@ fn main() -> anyhow::Result<()> {
             let (mut alone, mut beside) = (Vec::new(), Vec::new());
             for _ in 0..arguments.rounds {
                 alone.push(quiet(&macula, carrier, time)?);
-                let flood = Flood::start(&macula, carrier, arguments.in_flight);
+                let flood = flood(&macula, carrier, arguments.in_flight)?;
                 thread::sleep(MOMENT);
-                let times = quiet(&macula, carrier, time);
-                flood.end()?;
-                beside.push(times?);
+                beside.push(quiet(&macula, carrier, time)?);
+                drop(flood);
                 thread::sleep(MOMENT);
             }
             let of = |times: &[Times], value: fn(&Times) -> f64| {
@@ -112,34 +121,35 @@ fn quiet(macula: &Macula, carrier: Carrier, time: Duration) -> anyhow::Result<Ti
     })
 }
 
-/// A session on a thread of its own that calls as fast as it can, and takes no for an answer.
-struct Flood {
-    over: Arc<AtomicBool>,
-    thread: thread::JoinHandle<anyhow::Result<usize>>,
+/// A session that calls as fast as it can, and takes no for an answer: this program once more, with the
+/// lowest priority, so that it is the node that has to share itself out and not the machine.
+fn flood(macula: &Macula, carrier: Carrier, in_flight: u64) -> anyhow::Result<Process> {
+    let mut command = Command::new("nice");
+    command
+        .args(["-n", "19"])
+        .arg(env::current_exe()?)
+        .args(["--in-flight", &in_flight.to_string()])
+        .args(["--flood", &macula.port.to_string()])
+        .arg("--authority")
+        .arg(macula.tls("ca.pem"));
+    if carrier == Carrier::WebSocket {
+        command.arg("--websocket");
+    }
+    Process::start(&mut command)
 }
 
-impl Flood {
-    fn start(macula: &Macula, carrier: Carrier, in_flight: u64) -> Self {
-        let over = Arc::new(AtomicBool::new(false));
-        let (authority, port, ending): (PathBuf, _, _) =
-            (macula.tls("ca.pem"), macula.port, Arc::clone(&over));
-        let thread = thread::spawn(move || {
-            let runtime = runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()?;
-            runtime.block_on(async {
-                let session = Client::new(&authority, port)?.open(carrier).await?;
-                let go_on = || !ending.load(Ordering::Relaxed);
-                session
-                    .call_and(PROCEDURE, in_flight, go_on, |_| Ok(()))
-                    .await
-            })
-        });
-        Self { over, thread }
-    }
-
-    fn end(self) -> anyhow::Result<usize> {
-        self.over.store(true, Ordering::Relaxed);
-        self.thread.join().ok().context("the flood panicked")?
-    }
+/// Floods until it is killed.
+fn be_flood(port: u16, authority: &Path, websocket: bool, in_flight: u64) -> anyhow::Result<()> {
+    let carrier = match websocket {
+        true => Carrier::WebSocket,
+        false => Carrier::WebTransport,
+    };
+    let runtime = runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let session = Client::new(authority, port)?.open(carrier).await?;
+        let calls = session.call_and(PROCEDURE, in_flight, || true, |_| Ok(()));
+        calls.await.map(drop)
+    })
 }
