@@ -1,15 +1,21 @@
-"""Live sessions by clients of other stacks: aioquic and qh3 on WebTransport, websockets on WebSocket."""
+"""Live sessions by clients of other stacks: aioquic, qh3 and Deno on WebTransport, websockets on
+WebSocket."""
 
 import asyncio
 import importlib
 import json
+import os
 import ssl
+import subprocess
+import threading
 
 import msgpack
 import pytest
 import websockets
 
 import clients
+from server import wait_for
+from test_browser import JS
 
 SECONDS = 20
 
@@ -200,3 +206,29 @@ def test_a_page_of_another_origin_and_a_wrong_subprotocol_are_refused(server):
 
     assert asyncio.run(refused("forbidden", None, origin="https://evil.example")) == 403
     assert asyncio.run(refused("invalid_request", ["other"])) == 400
+
+
+def test_deno_serves_and_reads_over_webtransport(server):
+    command = [JS / "node_modules/.bin/deno", "run", "--unstable-net", "--allow-net", "--no-config"]
+    command += [JS / "deno.mjs", server.url, server.ready["certificate_sha256"]]
+    environment = {**os.environ, "NO_COLOR": "1", "DENO_NO_UPDATE_CHECK": "1"}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environment) as deno:
+        watchdog = threading.Timer(3 * SECONDS, deno.kill)
+        watchdog.start()
+        try:
+            hear = lambda: json.loads(deno.stdout.readline() or json.dumps(deno.stderr.read()))
+            assert hear() == {"status": "WebTransport"}
+            curl = clients.Curl(server, "h2")
+            kind = [("content-type", "application/json")]
+            post = lambda path, value: curl.request("POST", path, kind, json.dumps(value).encode())
+            add = lambda: post("/v1/rpc/dev/deno.add", {"a": 2, "b": 3})
+            sum = wait_for("deno to serve", lambda: (answer := add()).status == 200 and answer)
+            assert sum.value() == 5
+            assert hear() == {"procedure": "deno.add", "result": 5}
+            for number in range(5):
+                post("/v1/publish/dev/deno.clock", number)
+                assert hear() == {"topic": "deno.clock", "payload": number}
+        finally:
+            watchdog.cancel()
+            deno.kill()
