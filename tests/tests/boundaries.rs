@@ -20,7 +20,7 @@ const OURS: [(&str, &[&str]); 7] = [
     ),
     ("macula-openapi", &["macula-server"]),
     ("macula-tests", &[]),
-    ("macula-benches", &["macula-proto"]),
+    ("macula-benches", &["macula-client", "macula-proto"]),
     ("macula-client", &["macula-proto"]),
 ];
 

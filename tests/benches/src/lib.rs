@@ -4,7 +4,7 @@
 //! - [`process`]: a server as a process: start, memory, processor time, end.
 //! - [`macula`], [`peers`]: Macula, and what it is measured against.
 //! - [`http1`], [`http2`], [`http3`]: clients that cost little.
-//! - [`live`]: a client of live sessions. [`nats`], [`wamp`]: the same of NATS and of Crossbar.
+//! - [`live`]: a client of live sessions that costs little. [`sdk`]: one by the SDK. [`nats`], [`wamp`]: the same of NATS and of Crossbar.
 //! - [`table`]: medians and ratios.
 #![allow(clippy::print_stdout, reason = "a benchmark says what it found")]
 
@@ -16,6 +16,7 @@ pub mod macula;
 pub mod nats;
 pub mod peers;
 pub mod process;
+pub mod sdk;
 pub mod table;
 pub mod wamp;
 

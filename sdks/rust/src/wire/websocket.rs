@@ -3,13 +3,18 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{
+    SinkExt, StreamExt,
+    stream::{SplitSink, SplitStream},
+};
 use http::{HeaderValue, header::SEC_WEBSOCKET_PROTOCOL};
 use macula_proto::frame::{ClientFrame, Frame, GatewayFrame};
+use parking_lot::Mutex;
 use rustls::pki_types::ServerName;
 use tokio::{
     net::TcpStream,
     sync::mpsc,
+    task::yield_now,
     time::{Instant, MissedTickBehavior, interval},
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
@@ -30,9 +35,13 @@ const PROTOCOL: &str = "macula.v1.msgpack";
 /// Frames that are written together.
 const BATCH: usize = 64;
 
+type Stream = WebSocketStream<TlsStream<TcpStream>>;
+type Sender = SplitSink<Stream, Message>;
+type Receiver = SplitStream<Stream>;
+
 /// An open WebSocket.
 pub(crate) struct Socket {
-    socket: WebSocketStream<TlsStream<TcpStream>>,
+    socket: Stream,
     patience: Duration,
 }
 
@@ -84,57 +93,85 @@ impl Socket {
 
     pub(super) async fn run(
         self,
-        mut outgoing: mpsc::Receiver<ClientFrame>,
+        outgoing: mpsc::Receiver<ClientFrame>,
         shared: &Arc<Shared>,
         closing: &CancellationToken,
     ) -> End {
-        let (mut sender, mut receiver) = self.socket.split();
-        let link = shared.link();
-        let mut batch = Vec::new();
-        let mut pings = interval(self.patience / 3);
-        pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut heard = Instant::now();
-        loop {
-            tokio::select! {
-                message = receiver.next() => {
-                    heard = Instant::now();
-                    match message {
-                        Some(Ok(Message::Binary(frame))) => match decode(&frame) {
-                            Ok(frame) => if let Some((invoke, handler)) = shared.heard(frame)
-                                && let Some(link) = &link
-                            {
-                                shared.answer(invoke, handler, Reply::Link(Arc::clone(link)));
-                            },
-                            // A later gateway may say what this client does not know.
-                            Err(error) => tracing::debug!(%error, "a frame is passed over"),
-                        },
-                        Some(Ok(Message::Close(_)) | Err(_)) | None => return End::Lost,
-                        Some(Ok(_)) => {}
+        let (sender, receiver) = self.socket.split();
+        let heard = Mutex::new(Instant::now());
+        tokio::select! {
+            // What has come is read before anything is written, so that the answers go out together.
+            biased;
+            end = read(receiver, shared, &heard) => end,
+            end = write(sender, outgoing, closing, self.patience, &heard) => end,
+        }
+    }
+}
+
+/// Takes what the gateway says.
+async fn read(mut receiver: Receiver, shared: &Arc<Shared>, heard: &Mutex<Instant>) -> End {
+    let link = shared.link();
+    while let Some(Ok(message)) = receiver.next().await {
+        *heard.lock() = Instant::now();
+        match message {
+            Message::Binary(frame) => match decode(&frame) {
+                Ok(frame) => {
+                    if let Some((invoke, handler)) = shared.heard(frame)
+                        && let Some(link) = &link
+                    {
+                        shared.answer(invoke, handler, Reply::Link(Arc::clone(link)));
                     }
                 }
-                _ = outgoing.recv_many(&mut batch, BATCH) => {
-                    for frame in batch.drain(..) {
-                        let message = Message::Binary(frame.encode(ENCODING));
-                        if sender.feed(message).await.is_err() {
-                            return End::Lost;
-                        }
-                    }
-                    if sender.flush().await.is_err() {
+                // A later gateway may say what this client does not know.
+                Err(error) => tracing::debug!(%error, "a frame is passed over"),
+            },
+            Message::Close(_) => break,
+            _ => {}
+        }
+    }
+    End::Lost
+}
+
+/// Says what there is to say, and asks from time to time whether the gateway is there.
+async fn write(
+    mut sender: Sender,
+    mut outgoing: mpsc::Receiver<ClientFrame>,
+    closing: &CancellationToken,
+    patience: Duration,
+    heard: &Mutex<Instant>,
+) -> End {
+    let mut batch = Vec::new();
+    let mut pings = interval(patience / 3);
+    pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = outgoing.recv_many(&mut batch, BATCH) => {
+                // Others that are ready go first: what they say goes out with this.
+                yield_now().await;
+                while batch.len() < BATCH && let Ok(frame) = outgoing.try_recv() {
+                    batch.push(frame);
+                }
+                for frame in batch.drain(..) {
+                    let message = Message::Binary(frame.encode(ENCODING));
+                    if sender.feed(message).await.is_err() {
                         return End::Lost;
                     }
                 }
-                _ = pings.tick() => {
-                    let asked = sender.send(Message::Ping(Bytes::new())).await;
-                    if asked.is_err() || heard.elapsed() > self.patience {
-                        return End::Lost;
-                    }
+                if sender.flush().await.is_err() {
+                    return End::Lost;
                 }
-                () = closing.cancelled() => {
-                    let close = CloseFrame { code: CloseCode::Normal, reason: "".into() };
-                    // A gateway that does not take it notices the end of the connection.
-                    let _ = sender.send(Message::Close(Some(close))).await;
-                    return End::Closing;
+            }
+            _ = pings.tick() => {
+                let asked = sender.send(Message::Ping(Bytes::new())).await;
+                if asked.is_err() || heard.lock().elapsed() > patience {
+                    return End::Lost;
                 }
+            }
+            () = closing.cancelled() => {
+                let close = CloseFrame { code: CloseCode::Normal, reason: "".into() };
+                // A gateway that does not take it notices the end of the connection.
+                let _ = sender.send(Message::Close(Some(close))).await;
+                return End::Closing;
             }
         }
     }

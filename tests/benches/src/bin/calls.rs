@@ -14,9 +14,11 @@ use macula_benches::{
     macula::Macula,
     nats::{self, Nats},
     process::Process,
+    sdk,
     table::median,
     wamp::Crossbar,
 };
+use macula_client::Transport;
 
 /// Measures calls a second in rounds, each peer in turn.
 #[derive(Parser)]
@@ -74,13 +76,16 @@ async fn main() -> anyhow::Result<()> {
     let time = Duration::from_secs(arguments.seconds);
     let in_flight = arguments.in_flight;
     let macula = Macula::start()?;
-    let client = Arc::new(Client::new(&macula.tls("ca.pem"), macula.port)?);
+    let authority = macula.tls("ca.pem");
+    let client = Arc::new(Client::new(&authority, macula.port)?);
     let nats = arguments.nats.map(|binary| Nats::start(&binary, &macula));
     let nats = nats.transpose()?;
     let crossbar = arguments.crossbar.map(|binary| Crossbar::start(&binary));
     let crossbar = crossbar.transpose()?;
     let carriers = [Carrier::WebTransport, Carrier::WebSocket];
     let mut ours = [Figures::default(), Figures::default()];
+    let transports = [Transport::WebTransport, Transport::WebSocket];
+    let mut by_sdk = [Figures::default(), Figures::default()];
     let (mut with_nats, mut with_crossbar) = (Figures::default(), Figures::default());
     for _ in 0..arguments.rounds {
         for (carrier, figures) in carriers.iter().zip(&mut ours) {
@@ -89,6 +94,16 @@ async fn main() -> anyhow::Result<()> {
             let call = async |go_on| caller.call(PROCEDURE, in_flight, go_on).await;
             figures.add(&macula.process, time, call).await?;
             serving.abort();
+        }
+        for (transport, figures) in transports.iter().zip(&mut by_sdk) {
+            let provider = sdk::open(&authority, macula.port, *transport).await?;
+            let serving = sdk::serve(&provider, PROCEDURE).await?;
+            let caller = sdk::open(&authority, macula.port, *transport).await?;
+            let call = async |go_on| sdk::call(&caller, PROCEDURE, in_flight, go_on).await;
+            figures.add(&macula.process, time, call).await?;
+            drop(serving);
+            caller.close().await;
+            provider.close().await;
         }
         if let Some(nats) = &nats {
             let serving = tokio::spawn(nats::serve(nats.connect().await?, PROCEDURE));
@@ -110,10 +125,13 @@ async fn main() -> anyhow::Result<()> {
         arguments.rounds, arguments.seconds
     );
     let [webtransport, websocket] = &ours;
+    let [webtransport_by_sdk, websocket_by_sdk] = &by_sdk;
     let peers = [
         ("Macula, WebTransport", webtransport),
         ("Macula, WebSocket over TLS", websocket),
-        ("NATS over TLS", &with_nats),
+        ("Macula, WebTransport, by the SDK", webtransport_by_sdk),
+        ("Macula, WebSocket over TLS, by the SDK", websocket_by_sdk),
+        ("NATS over TLS, by async-nats", &with_nats),
         ("Crossbar", &with_crossbar),
     ];
     for (what, figures) in peers.into_iter().filter(|(_, f)| !f.cost.is_empty()) {
