@@ -85,12 +85,13 @@ def test_a_command_that_fails_talks_too_much_or_takes_too_long(server, serving, 
     serving("cli.floods", "head -c 2000000 /dev/zero")
     error = json.loads(run(server, "call", "dev", "cli.floods")[1])
     assert error["handler"]["code"] == "too_large"
-    pid = tmp_path / "pid"
-    serving("cli.sleeps", f"echo $$ > {pid}; exec sleep 1000")
+    pids = tmp_path / "pids"
+    serving("cli.sleeps", f"sleep 1000 & echo $$ $! > {pids}; wait")
     error = json.loads(run(server, "call", "dev", "cli.sleeps", "--timeout", "0.5")[1])
     assert error["code"] == "timeout"
-    number = int(pid.read_text())
-    wait_for("the command's end", lambda: not os.path.exists(f"/proc/{number}"))
+    shell, started = pids.read_text().split()
+    wait_for("the command's end", lambda: not os.path.exists(f"/proc/{shell}"))
+    wait_for("the end of what it has started", lambda: not os.path.exists(f"/proc/{started}"))
 
 
 def test_exit_codes(server):

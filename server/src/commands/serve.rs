@@ -4,10 +4,11 @@ use std::{process::Stdio, sync::Arc, time::Instant};
 
 use clap::Args;
 use macula_client::{Context, HandlerError};
+use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    process::Command,
+    process::{Child, Command},
 };
 
 use super::{client::Client, failure::Failure, remote::Remote};
@@ -61,7 +62,7 @@ pub(super) async fn run(arguments: Arguments, client: &Client) -> Result<(), Fai
     Err(service.ended().await.into())
 }
 
-/// Runs the command for one call. It is killed when the call is given up, or its time is over.
+/// Runs the command for one call. It is killed, with all that it has started, when the call is given up, or its time is over.
 async fn answer(
     command: Arc<str>,
     argument: Value,
@@ -86,9 +87,10 @@ async fn execute(
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        .kill_on_drop(true)
+        .process_group(0)
         .spawn()
         .map_err(io)?;
+    let running = Running::new(&child);
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let argument = argument.to_string();
     let write = async {
@@ -124,6 +126,7 @@ async fn execute(
         return Err(failed("too_large", "the command answered more than 1 MiB"));
     }
     let status = child.wait().await.map_err(io)?;
+    running.over();
     if !status.success() {
         let complaint = String::from_utf8_lossy(&complaint);
         let detail = format!("{status}: {}", complaint.trim());
@@ -132,6 +135,34 @@ async fn execute(
     let text = String::from_utf8_lossy(&out);
     let text = text.strip_suffix('\n').unwrap_or(&text);
     Ok(serde_json::from_str(text).unwrap_or_else(|_| Value::from(text)))
+}
+
+/// A command that runs, with all that it has started. What still runs when this is dropped is killed.
+struct Running {
+    group: Option<Pid>,
+}
+
+impl Running {
+    /// Of a child that leads a process group of its own.
+    fn new(child: &Child) -> Self {
+        let id = child.id().and_then(|id| i32::try_from(id).ok());
+        let group = id.and_then(Pid::from_raw);
+        Self { group }
+    }
+
+    /// The command has ended. What it has left behind may go on.
+    fn over(mut self) {
+        self.group = None;
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(group) = self.group {
+            // It fails only when all of them have ended.
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+    }
 }
 
 fn failed(code: &str, detail: &str) -> HandlerError {
