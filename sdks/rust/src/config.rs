@@ -1,7 +1,8 @@
 //! Where to connect, as whom, and how.
 
-use std::{future::IntoFuture, pin::Pin, sync::Arc, time::Duration};
+use std::{fmt, future::IntoFuture, pin::Pin, sync::Arc, time::Duration};
 
+use futures_util::future::BoxFuture;
 use http::Uri;
 use macula_proto::Realm;
 
@@ -22,6 +23,22 @@ pub enum Transport {
     WebSocket,
 }
 
+/// Gets a new token.
+#[derive(Clone)]
+pub(crate) struct Renew(Arc<dyn Fn() -> BoxFuture<'static, Result<Arc<str>, Error>> + Send + Sync>);
+
+impl Renew {
+    pub(crate) async fn token(&self) -> Result<Arc<str>, Error> {
+        (self.0)().await
+    }
+}
+
+impl fmt::Debug for Renew {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Renew").finish_non_exhaustive()
+    }
+}
+
 /// A session to open; awaiting it opens it.
 #[derive(Debug, Clone)]
 #[must_use = "it connects when it is awaited"]
@@ -30,6 +47,7 @@ pub struct Connect {
     transport: Transport,
     trust: Trust,
     token: Option<Arc<str>>,
+    renew: Option<Renew>,
     realm: Option<String>,
     subject: Option<Arc<str>>,
     patience: Duration,
@@ -44,6 +62,7 @@ pub(crate) struct Config {
     pub(crate) transport: Transport,
     pub(crate) trust: Trust,
     pub(crate) token: Option<Arc<str>>,
+    pub(crate) renew: Option<Renew>,
     pub(crate) realm: Option<Realm>,
     pub(crate) subject: Option<Arc<str>>,
     pub(crate) patience: Duration,
@@ -56,6 +75,7 @@ impl Connect {
             transport: Transport::Auto,
             trust: Trust::System,
             token: None,
+            renew: None,
             realm: None,
             subject: None,
             patience: PATIENCE,
@@ -77,6 +97,18 @@ impl Connect {
     /// The token of a session; without one a session is opened in an open realm.
     pub fn token(mut self, token: impl Into<Arc<str>>) -> Self {
         self.token = Some(token.into());
+        self
+    }
+
+    /// How to get a new token when the gateway does not take the old one any more. It is asked once each time
+    /// that happens; then a new session begins, with the same subscriptions and served procedures. Without
+    /// it a session that has a [`token`](Connect::token) ends with the token.
+    pub fn renew<F, Fut>(mut self, renew: F) -> Self
+    where
+        F: Fn() -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Arc<str>, Error>> + Send + 'static,
+    {
+        self.renew = Some(Renew(Arc::new(move || Box::pin(renew()))));
         self
     }
 
@@ -114,6 +146,7 @@ impl Connect {
             transport: self.transport,
             trust: self.trust,
             token: self.token,
+            renew: self.renew,
             realm: realm.map_err(|error| Error::Invalid(error.to_string()))?,
             subject: self.subject,
             patience: self.patience,

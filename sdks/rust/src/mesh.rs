@@ -18,6 +18,8 @@ use crate::{
     supervisor::{Handle, Shared},
 };
 
+/// The longest timeout of a call.
+const MAX_TIMEOUT: Duration = Duration::from_secs(600);
 /// Progress of one call that may wait to be read; what is more is left out.
 const PROGRESS: usize = 64;
 
@@ -205,7 +207,7 @@ impl Mesh {
 }
 
 impl Call {
-    /// How long to wait for the result; 5 s unless said otherwise, at most 10 minutes.
+    /// How long to wait for the result, from 1 ms to 10 minutes; 5 s unless said otherwise.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
@@ -244,6 +246,11 @@ impl Call {
         let procedure = procedure.map_err(|error| Error::Invalid(error.to_string()))?;
         let argument = self.argument?;
         let wants_progress = frame::Flag(progress.is_some());
+        let bounds = Duration::from_millis(1)..=MAX_TIMEOUT;
+        if let Some(timeout) = self.timeout.filter(|timeout| !bounds.contains(timeout)) {
+            let detail = format!("expected a timeout from 1 ms to 10 minutes, found {timeout:?}");
+            return Err(Error::Invalid(detail));
+        }
         let timeout = self.timeout.map(|timeout| timeout.as_millis());
         let request = |id| {
             let call = frame::Call {

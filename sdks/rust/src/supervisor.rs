@@ -41,7 +41,10 @@ struct Inner {
     /// None while the transport is away.
     link: Option<Arc<Link>>,
     welcome: Welcome,
-    closed: bool,
+    /// The token that we were given, or have renewed; the gateway's own for us stands in `welcome`.
+    token: Option<Arc<str>>,
+    /// Why the session has ended.
+    closed: Option<Error>,
 }
 
 /// Ends the session when it goes.
@@ -71,14 +74,15 @@ impl Drop for Handle {
 /// Opens the session.
 pub(crate) async fn start(config: Config) -> Result<Mesh, Error> {
     let (mut wire, transport) = wire::open(&config, config.transport).await?;
-    let welcome = wire.hello(hello(&config)).await?;
+    let welcome = wire.hello(hello(&config, config.token.clone())).await?;
     let (link, outgoing) = wire.link();
     let shared = Arc::new(Shared {
         inner: Mutex::new(Inner {
             book: Book::default(),
             link: Some(Arc::clone(&link)),
             welcome,
-            closed: false,
+            token: config.token.clone(),
+            closed: None,
         }),
         state: watch::channel(State::Connected(transport)).0,
     });
@@ -92,9 +96,9 @@ pub(crate) async fn start(config: Config) -> Result<Mesh, Error> {
     Ok(Mesh::new(Handle { shared, closing }))
 }
 
-fn hello(config: &Config) -> Hello {
+fn hello(config: &Config, token: Option<Arc<str>>) -> Hello {
     Hello {
-        token: config.token.clone(),
+        token,
         realm: config.realm.clone(),
         subject: config.subject.clone(),
         resume: None,
@@ -164,7 +168,7 @@ impl Supervisor {
         let (mut wire, on) = wire::open(&self.config, preferred).await?;
         let (token, resume) = {
             let inner = self.shared.inner.lock();
-            let token = inner.welcome.token.clone().or(self.config.token.clone());
+            let token = inner.welcome.token.clone().or(inner.token.clone());
             (token, inner.book.resume(&inner.welcome.session))
         };
         let resumed = wire.hello(Hello {
@@ -182,34 +186,45 @@ impl Supervisor {
                     .await;
                 Ok((wire, outgoing, on))
             }
-            Err(Error::Problem(report)) if report.code == "session_expired" => {
-                self.anew(preferred).await
-            }
-            // The token is forgotten there, as after a restart: without one of ours a new one is had.
-            Err(Error::Problem(report))
-                if report.code == "unauthenticated" && self.config.token.is_none() =>
-            {
-                self.anew(preferred).await
-            }
+            // The session is over, or forgotten there, as after a restart. Our token may still be good.
+            Err(Error::Problem(report)) if no_session(&report.code) => self.anew(preferred).await,
             Err(error) => Err(error),
         }
     }
 
-    /// Begins a new session in place of one that cannot go on.
+    /// Begins a new session in place of one that cannot go on, with a new token if the one that we have is
+    /// of no use.
     async fn anew(
         &self,
         preferred: wire::Preferred,
     ) -> Result<(Wire, mpsc::Receiver<ClientFrame>, Transport), Error> {
-        let (mut wire, on) = wire::open(&self.config, preferred).await?;
-        let welcome = wire.hello(hello(&self.config)).await?;
+        let open = async |token| {
+            let (mut wire, on) = wire::open(&self.config, preferred).await?;
+            let welcome = wire.hello(hello(&self.config, token)).await?;
+            Ok((wire, on, welcome))
+        };
+        let mut token = self.shared.inner.lock().token.clone();
+        let mut opened = open(token.clone()).await;
+        if let (Err(Error::Problem(report)), Some(renew)) = (&opened, &self.config.renew)
+            && no_session(&report.code)
+        {
+            token = Some(renew.token().await?);
+            opened = open(token.clone()).await;
+        }
+        let (wire, on, welcome) = opened?;
         let (link, outgoing) = wire.link();
         let begin = |inner: &mut Inner| {
-            inner.welcome = welcome;
+            (inner.welcome, inner.token) = (welcome, token);
             inner.book.anew()
         };
         self.shared.go_on(link, begin).await;
         Ok((wire, outgoing, on))
     }
+}
+
+/// Whether a problem says that there is no session for the token.
+fn no_session(code: &str) -> bool {
+    matches!(code, "session_expired" | "unauthenticated")
 }
 
 impl Shared {
@@ -233,7 +248,7 @@ impl Shared {
 
     fn close(&self, error: &Error) {
         let mut inner = self.inner.lock();
-        (inner.link, inner.closed) = (None, true);
+        (inner.link, inner.closed) = (None, Some(error.clone()));
         inner.book.close(error);
         self.state.send_replace(State::Closed(error.to_string()));
     }
@@ -304,8 +319,8 @@ impl Shared {
         let link = inner.link.clone();
         let (id, frame) = inner.book.begin(request, sink, link.is_some());
         let sending = link.map(|link| (link, frame.clone()));
-        if inner.closed {
-            inner.book.fail(id, Error::Closed);
+        if let Some(error) = inner.closed.clone() {
+            inner.book.fail(id, error);
         }
         (id, sending)
     }

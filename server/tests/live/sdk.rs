@@ -7,7 +7,7 @@ use macula_client::{
     Connect, Delivery, Error, HandlerError, Mesh, State, Transport, Trust, decode,
 };
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::Instant};
 
 use crate::{
     node::{Node, soon},
@@ -200,6 +200,54 @@ async fn a_program_goes_on_over_websocket_when_udp_is_cut() {
     away.close().await;
     let closed = away.call::<_, i64>("system.echo", &1).await.unwrap_err();
     assert!(matches!(closed, Error::Closed));
+}
+
+#[tokio::test]
+async fn a_token_that_ends_is_renewed_once_or_ends_the_session() {
+    let node = Node::start();
+    // A session in an open realm comes with a token, which is as good for others.
+    let token = async || {
+        mesh(&node, Transport::WebSocket)
+            .await
+            .welcome()
+            .token
+            .unwrap()
+    };
+    for transport in BOTH {
+        let gone = token().await;
+        let connecting = connect(&node, node.address.port()).transport(transport);
+        let ends = soon(connecting.clone().token(&*gone).into_future());
+        let ends = ends.await.unwrap();
+        let (asked, mut renewed) = mpsc::unbounded_channel();
+        let next = token().await;
+        let renew = move || {
+            asked.send(()).unwrap();
+            let next = next.clone();
+            async move { Ok(next) }
+        };
+        let goes_on = connecting.token(&*gone).renew(renew).into_future();
+        let goes_on = soon(goes_on).await.unwrap();
+        let mut events = soon(goes_on.subscribe("t").into_future()).await.unwrap();
+        let sessions = &node.gateway.sessions;
+        sessions.end(&sessions.find(&gone, Instant::now()).unwrap());
+        let mut state = ends.state();
+        soon(state.wait_for(|state| matches!(state, State::Closed(_))))
+            .await
+            .unwrap();
+        let ended = ends.call::<_, Value>("system.echo", &1).await.unwrap_err();
+        assert_eq!(ended.code(), Some("session_expired"));
+        soon(renewed.recv()).await.unwrap();
+        assert_eq!(
+            soon(goes_on.call::<_, i64>("system.echo", &1))
+                .await
+                .unwrap(),
+            1
+        );
+        soon(goes_on.publish("t", &2)).await.unwrap();
+        let delivery = soon(events.next()).await;
+        assert!(matches!(delivery, Some(Delivery::Event(_))), "{delivery:?}");
+        assert!(renewed.try_recv().is_err());
+    }
 }
 
 #[tokio::test]
