@@ -17,7 +17,8 @@
 //! - [`Error`]: what may go wrong; a gateway's problem keeps its code.
 //!
 //! How it is made: [`book`] holds what is under way and decides, without IO, what a frame means and what
-//! goes on after a loss; [`wire`] has the transports; [`supervisor`] connects, and connects again.
+//! goes on after a loss; [`wire`] has the transports; [`supervisor`] connects, and connects again; [`shared`] is
+//! what all of them and the handles hold.
 
 mod book;
 mod config;
@@ -25,6 +26,7 @@ mod error;
 mod mesh;
 mod payload;
 mod service;
+mod shared;
 mod subscription;
 mod supervisor;
 mod trust;

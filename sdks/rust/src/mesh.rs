@@ -14,8 +14,9 @@ use tokio::sync::{mpsc, watch};
 use crate::{
     Connect, Error, payload,
     service::{Context, Serve},
+    shared::Shared,
     subscription::Subscribe,
-    supervisor::{Handle, Shared},
+    supervisor::Handle,
 };
 
 /// The longest timeout of a call.

@@ -16,7 +16,7 @@ use macula_proto::{
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{Error, Mesh, book::Sink, payload, supervisor::Shared};
+use crate::{Error, Mesh, book::Sink, payload, shared::Shared};
 
 /// Progress that waits to be sent; what is more is not told.
 const PROGRESS: usize = 16;

@@ -11,7 +11,7 @@ use futures_util::Stream;
 use macula_proto::{Event, EventId, GapReason, Overflow, Pattern, Reliability, frame};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{Error, Mesh, book::Sink, supervisor::Shared};
+use crate::{Error, Mesh, book::Sink, shared::Shared};
 
 /// Deliveries that may wait for their reader. Beyond, they are lost and told as a gap.
 const QUEUE: usize = 1_024;

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use link::{Link, Reply};
 
-use crate::{Error, Transport, config::Config, supervisor::Shared};
+use crate::{Error, Transport, config::Config, shared::Shared};
 
 const ENCODING: Encoding = Encoding::MsgPack;
 /// How long WebTransport is tried alone: most often it is there by then.

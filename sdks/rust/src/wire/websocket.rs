@@ -29,7 +29,7 @@ use tokio_tungstenite::{
 use tokio_util::sync::CancellationToken;
 
 use super::{ENCODING, End, MAX_FRAME_BYTES, Reply, decode, failed};
-use crate::{Error, config::Config, supervisor::Shared};
+use crate::{Error, config::Config, shared::Shared};
 
 const PROTOCOL: &str = "macula.v1.msgpack";
 /// Frames that are written together.

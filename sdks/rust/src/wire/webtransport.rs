@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use wtransport::{Connection, Endpoint, RecvStream, SendStream, error::StreamReadError};
 
 use super::{ENCODING, End, MAX_FRAME_BYTES, Reply, decode, failed};
-use crate::{Error, config::Config, supervisor::Shared};
+use crate::{Error, config::Config, shared::Shared};
 
 /// What is read of a stream at a time.
 const READ_BYTES: usize = 4 << 10;
