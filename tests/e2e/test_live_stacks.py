@@ -209,7 +209,7 @@ def test_a_page_of_another_origin_and_a_wrong_subprotocol_are_refused(server):
 
 
 def test_deno_serves_and_reads_over_webtransport(server):
-    command = [JS / "node_modules/.bin/deno", "run", "--unstable-net", "--allow-net", "--no-config"]
+    command = [JS / "node_modules/@deno/linux-x64-glibc/deno", "run", "--unstable-net", "--allow-net", "--no-config"]
     command += [JS / "deno.mjs", server.url, server.ready["certificate_sha256"]]
     environment = {**os.environ, "NO_COLOR": "1", "DENO_NO_UPDATE_CHECK": "1"}
     pipe = subprocess.PIPE
