@@ -179,6 +179,31 @@ pub struct HandlerError {
     pub data: Option<serde_json::Value>,
 }
 
+impl HandlerError {
+    /// With a code of the handler's own, and what went wrong, for people.
+    pub fn new(code: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self {
+            code: code.into(),
+            detail: detail.into(),
+            data: None,
+        }
+    }
+
+    /// With further data.
+    #[must_use]
+    pub fn with(mut self, data: impl Into<serde_json::Value>) -> Self {
+        self.data = Some(data.into());
+        self
+    }
+}
+
+/// Any error of a handler's is told to its caller: the code is `failed`, the detail its text.
+impl<E: std::error::Error> From<E> for HandlerError {
+    fn from(error: E) -> Self {
+        Self::new("failed", error.to_string())
+    }
+}
+
 /// An error as a client sees it, on every transport: RFC 9457 problem details.
 ///
 /// `type`, `title`, `status` and `retry` follow from the code; so an error cannot claim status 200.

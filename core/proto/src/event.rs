@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr, sync::Arc};
 
 use bytes::Bytes;
 
-use crate::{MediaType, Realm, Topic, hlc};
+use crate::{MediaType, Payload, Realm, Topic, hlc};
 
 /// The most application headers on one event or call.
 pub const MAX_HEADERS: usize = 16;
@@ -135,6 +135,17 @@ pub struct Event {
     pub headers: Headers,
     /// The payload.
     pub payload: Bytes,
+}
+
+impl Event {
+    /// The payload with its media type. Cheap.
+    #[must_use]
+    pub fn content(&self) -> Payload {
+        Payload {
+            content_type: self.content_type.clone(),
+            bytes: self.payload.clone(),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
 //! Values: what both encodings can say, as a tree.
 //!
 //! The hot paths need none: [`transcode()`](crate::transcode()) streams. A tree is for those who look
-//! inside of a payload.
+//! inside of a payload, and for programs without a type of their own.
+
+mod serial;
 
 use crate::{
     Encoding, Limits, TranscodeError, json, msgpack,

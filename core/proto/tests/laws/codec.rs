@@ -2,11 +2,13 @@
 
 use macula_proto::{
     Encoding::{self, Json, MsgPack},
-    Limits, TranscodeError, decode, encode,
+    Limits, TranscodeError, Value, decode, encode,
     transcode::Fault,
 };
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
+
+use crate::values::value;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -70,5 +72,16 @@ proptest! {
         let limits = Limits::default();
         let other = macula_proto::transcode(&encode(&call, MsgPack), MsgPack, Json, &limits);
         prop_assert_eq!(other.unwrap(), encode(&call, Json), "fields are named in both");
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_value_goes_through_serde_as_it_is(value in value()) {
+        let written = rmp_serde::to_vec_named(&value).unwrap();
+        let read = Value::read(&written, Encoding::MsgPack, &Limits::default()).unwrap();
+        prop_assert_eq!(&read, &value);
+        let back: Value = rmp_serde::from_slice(&written).unwrap();
+        prop_assert_eq!(back, value);
     }
 }
