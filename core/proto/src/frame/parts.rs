@@ -1,7 +1,7 @@
 //! Members of frames that have members of their own.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::field::{Scalar, Structured};
 use crate::{
@@ -161,7 +161,8 @@ impl Structured for Bounds {
     }
 }
 
-/// A problem as a reader finds it: an unknown code or advice is kept.
+/// A problem as a reader finds it: an unknown code or advice is kept, and so are members that a later gateway
+/// may tell.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// Where the error is explained.
@@ -183,6 +184,9 @@ pub struct Report {
     /// The handler's own error, with `handler_failed`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub handler: Option<HandlerError>,
+    /// All other members.
+    #[serde(flatten)]
+    pub more: Map<String, Value>,
 }
 
 impl Report {
@@ -199,6 +203,7 @@ impl Report {
             instance,
             retry: code.retry().as_str().to_owned(),
             handler: problem.handler.clone(),
+            more: Map::new(),
         }
     }
 }

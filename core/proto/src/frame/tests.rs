@@ -369,3 +369,26 @@ fn no_payload_is_null_only_where_its_media_type_can_say_so() {
         "invalid_payload: `payload`: expected bytes, for application/json",
     );
 }
+
+#[test]
+fn what_a_later_gateway_tells_of_a_problem_is_kept() {
+    let frame = concat!(
+        r#"{"type":"error","id":1,"problem":{"type":"/v1/errors/new","title":"t","status":418,"#,
+        r#""detail":"d","code":"new","instance":"i","retry":"perhaps","tea":[1]}}"#
+    );
+    for (bytes, encoding) in [
+        (frame.as_bytes().to_vec(), Encoding::Json),
+        (msgpack(frame), Encoding::MsgPack),
+    ] {
+        let read = GatewayFrame::decode(&bytes, encoding, &Limits::default()).unwrap();
+        let GatewayFrame::Error(error) = &read else {
+            panic!("expected `error`");
+        };
+        assert_eq!(
+            (&*error.problem.code, &*error.problem.retry),
+            ("new", "perhaps")
+        );
+        assert_eq!(error.problem.more["tea"], json!([1]));
+        assert_eq!(read.encode(Encoding::Json), frame.as_bytes());
+    }
+}
