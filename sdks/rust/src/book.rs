@@ -7,10 +7,8 @@ use macula_proto::{
     Payload,
     frame::{Cancel, ClientFrame, GatewayFrame, Invoke, Position, Resume, Unserve, Unsubscribe},
 };
-use tokio::{
-    sync::{mpsc, oneshot},
-    task::AbortHandle,
-};
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 
 use crate::{Error, service::Handler, subscription::Events};
 
@@ -19,8 +17,10 @@ use crate::{Error, service::Handler, subscription::Events};
 pub(crate) struct Book {
     last: u64,
     operations: BTreeMap<u64, Operation>,
-    /// Calls that are answered here; none while its task is on the way.
-    invocations: BTreeMap<u64, Option<AbortHandle>>,
+    /// Calls that are answered here, with what stops each.
+    invocations: BTreeMap<u64, CancellationToken>,
+    /// Events that were missed in all.
+    missed: u64,
 }
 
 #[derive(Debug)]
@@ -61,15 +61,22 @@ impl Sink {
     }
 }
 
-/// What a frame asks for that is not a matter of the book alone.
+/// A call to answer.
 #[derive(Debug)]
-pub(crate) enum Todo {
-    /// To answer a call.
-    Invoke(Box<Invoke>, Handler),
-    /// To stop answering one.
-    Stop(AbortHandle),
-    /// Nothing.
-    Nothing,
+pub(crate) struct Invocation {
+    pub(crate) invoke: Invoke,
+    pub(crate) handler: Handler,
+    /// Cancelled when nobody waits for the answer any more.
+    pub(crate) given_up: CancellationToken,
+}
+
+/// How much is under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Counts {
+    pub(crate) subscriptions: usize,
+    pub(crate) services: usize,
+    pub(crate) calls: usize,
+    pub(crate) missed: u64,
 }
 
 impl Book {
@@ -101,15 +108,32 @@ impl Book {
     /// Ends an operation that nobody waits for any more; what to say of it, if it goes on there.
     pub(crate) fn give_up(&mut self, id: u64) -> Option<ClientFrame> {
         let operation = self.operations.remove(&id)?;
-        operation.sent.then(|| match operation.sink {
-            Sink::Answer { .. } => Cancel { id }.into(),
-            Sink::Events(_) => Unsubscribe { id }.into(),
-            Sink::Service { .. } => Unserve { id }.into(),
-        })
+        match operation.request {
+            _ if !operation.sent => None,
+            ClientFrame::Subscribe(_) => Some(Unsubscribe { id }.into()),
+            ClientFrame::Serve(_) => Some(Unserve { id }.into()),
+            ClientFrame::Unserve(_) => None,
+            _ => Some(Cancel { id }.into()),
+        }
     }
 
-    /// Takes what the gateway says.
-    pub(crate) fn take(&mut self, frame: GatewayFrame) -> Todo {
+    /// Stops serving; what to say of it. The answer comes when the gateway has ended it.
+    pub(crate) fn stop_serving(
+        &mut self,
+        id: u64,
+        answer: oneshot::Sender<Result<GatewayFrame, Error>>,
+    ) -> Option<ClientFrame> {
+        let operation = self.operations.get_mut(&id)?;
+        operation.request = Unserve { id }.into();
+        operation.sink = Sink::Answer {
+            answer,
+            progress: None,
+        };
+        Some(operation.request.clone())
+    }
+
+    /// Takes what the gateway says; a call to answer, if it is one.
+    pub(crate) fn take(&mut self, frame: GatewayFrame) -> Option<Invocation> {
         match frame {
             GatewayFrame::CallResult(_)
             | GatewayFrame::Published(_)
@@ -138,12 +162,13 @@ impl Book {
             }
             GatewayFrame::EventFrame(event) => {
                 if let Some(Sink::Events(events)) = self.sink(event.id) {
-                    events.event(event.event);
+                    self.missed += events.event(event.event);
                 }
             }
             GatewayFrame::Missed(gap) => {
                 if let Some(Sink::Events(events)) = self.sink(gap.id) {
                     events.gap(gap.missed, gap.reason);
+                    self.missed += gap.missed.unwrap_or(0);
                 }
             }
             GatewayFrame::Served(served) => {
@@ -156,22 +181,44 @@ impl Book {
             GatewayFrame::Invoke(invoke) => {
                 if let Some(Sink::Service { handler, .. }) = self.sink(invoke.serve) {
                     let handler = handler.clone();
-                    self.invocations.insert(invoke.id, None);
-                    return Todo::Invoke(Box::new(invoke), handler);
+                    let given_up = CancellationToken::new();
+                    self.invocations.insert(invoke.id, given_up.clone());
+                    return Some(Invocation {
+                        invoke,
+                        handler,
+                        given_up,
+                    });
                 }
             }
             GatewayFrame::Revoked(revoked) => {
-                if let Some(Some(task)) = self.invocations.remove(&revoked.id) {
-                    return Todo::Stop(task);
+                if let Some(given_up) = self.invocations.remove(&revoked.id) {
+                    given_up.cancel();
                 }
             }
             GatewayFrame::Welcome(_) | GatewayFrame::Goaway(_) | GatewayFrame::Pong(_) => {}
         }
-        Todo::Nothing
+        None
     }
 
     fn sink(&mut self, id: u64) -> Option<&mut Sink> {
         Some(&mut self.operations.get_mut(&id)?.sink)
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        let mut counts = Counts {
+            missed: self.missed,
+            ..Counts::default()
+        };
+        for operation in self.operations.values() {
+            match operation.sink {
+                Sink::Events(_) => counts.subscriptions += 1,
+                Sink::Service { .. } => counts.services += 1,
+                Sink::Answer { .. } => {
+                    counts.calls += usize::from(matches!(operation.request, ClientFrame::Call(_)));
+                }
+            }
+        }
+        counts
     }
 
     fn answered(&mut self, frame: GatewayFrame) {
@@ -197,26 +244,28 @@ impl Book {
         }
     }
 
-    /// Ends everything.
-    pub(crate) fn close(&mut self, error: &Error) {
-        for (_, operation) in std::mem::take(&mut self.operations) {
+    /// Ends all that was asked for; calls that are answered here go on. What to say of it: a call that is
+    /// given up is cancelled at once. All else ends with the session.
+    pub(crate) fn shut(&mut self, error: &Error) -> Vec<ClientFrame> {
+        let mut frames = Vec::new();
+        for (id, operation) in std::mem::take(&mut self.operations) {
+            if operation.sent && matches!(operation.request, ClientFrame::Call(_)) {
+                frames.push(Cancel { id }.into());
+            }
             operation.sink.fail(error.clone());
         }
+        frames
+    }
+
+    /// Ends everything.
+    pub(crate) fn close(&mut self, error: &Error) {
+        self.shut(error);
         self.stop_invocations();
     }
 
     fn stop_invocations(&mut self) {
-        let tasks = std::mem::take(&mut self.invocations)
-            .into_values()
-            .flatten();
-        tasks.for_each(|task| task.abort());
-    }
-
-    /// Keeps the task that answers a call, unless the call is over.
-    pub(crate) fn answering(&mut self, id: u64, task: AbortHandle) {
-        if let Some(held) = self.invocations.get_mut(&id) {
-            *held = Some(task);
-        }
+        let invocations = std::mem::take(&mut self.invocations).into_values();
+        invocations.for_each(|given_up| given_up.cancel());
     }
 
     /// A call is answered; false when nobody waits for the answer any more.
@@ -231,7 +280,8 @@ impl Book {
             invokes: self.invocations.keys().copied().collect(),
             ..Resume::default()
         };
-        for (&id, operation) in self.operations.iter().filter(|(_, o)| o.sent) {
+        let may_go_on = |operation: &Operation| operation.sent && !operation.is_end();
+        for (&id, operation) in self.operations.iter().filter(|(_, o)| may_go_on(o)) {
             match &operation.sink {
                 Sink::Events(events) => {
                     let position = events
@@ -252,7 +302,7 @@ impl Book {
                 Sink::Events(events) => events.position().is_some(),
                 Sink::Answer { .. } | Sink::Service { .. } => true,
             };
-            operation.sent && positioned && !unknown.contains(&id)
+            operation.sent && positioned && !operation.is_end() && !unknown.contains(&id)
         })
     }
 
@@ -290,6 +340,11 @@ impl Book {
 }
 
 impl Operation {
+    /// Whether it is the end of another, which does not go on then.
+    fn is_end(&self) -> bool {
+        matches!(self.request, ClientFrame::Unserve(_))
+    }
+
     /// Whether to say it twice is no harm.
     fn may_repeat(&self) -> bool {
         !self.sent

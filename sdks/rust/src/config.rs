@@ -4,23 +4,28 @@ use std::{fmt, future::IntoFuture, pin::Pin, sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 use http::Uri;
-use macula_proto::Realm;
+use macula_proto::{Encoding, Realm};
 
 use crate::{Error, Mesh, Trust, supervisor};
 
 const PATIENCE: Duration = Duration::from_secs(25);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What a session is on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transport {
-    /// WebTransport, or WebSocket where that does not come through. Both are tried, and the one that
-    /// answered is tried first from then on.
-    #[default]
-    Auto,
     /// WebTransport, over UDP.
     WebTransport,
     /// WebSocket, over TCP.
     WebSocket,
+}
+
+/// Which transports are tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Transports {
+    Only(Transport),
+    /// Both; this one first.
+    First(Transport),
 }
 
 /// Gets a new token.
@@ -44,13 +49,15 @@ impl fmt::Debug for Renew {
 #[must_use = "it connects when it is awaited"]
 pub struct Connect {
     url: String,
-    transport: Transport,
+    transports: Vec<Transport>,
+    encoding: Encoding,
     trust: Trust,
     token: Option<Arc<str>>,
     renew: Option<Renew>,
     realm: Option<String>,
     subject: Option<Arc<str>>,
     patience: Duration,
+    close_timeout: Duration,
 }
 
 /// The same, checked.
@@ -59,32 +66,45 @@ pub(crate) struct Config {
     /// An address of IPv6 stands in brackets.
     pub(crate) host: String,
     pub(crate) port: u16,
-    pub(crate) transport: Transport,
+    pub(crate) transports: Transports,
+    pub(crate) encoding: Encoding,
     pub(crate) trust: Trust,
     pub(crate) token: Option<Arc<str>>,
     pub(crate) renew: Option<Renew>,
     pub(crate) realm: Option<Realm>,
     pub(crate) subject: Option<Arc<str>>,
     pub(crate) patience: Duration,
+    pub(crate) close_timeout: Duration,
 }
 
 impl Connect {
     pub(crate) fn new(url: String) -> Self {
         Self {
             url,
-            transport: Transport::Auto,
+            transports: vec![Transport::WebTransport, Transport::WebSocket],
+            encoding: Encoding::MsgPack,
             trust: Trust::System,
             token: None,
             renew: None,
             realm: None,
             subject: None,
             patience: PATIENCE,
+            close_timeout: CLOSE_TIMEOUT,
         }
     }
 
-    /// Which transport to use; both unless said otherwise.
-    pub fn transport(mut self, transport: Transport) -> Self {
-        self.transport = transport;
+    /// Which transports to use, the preferred one first; WebTransport and then WebSocket unless said
+    /// otherwise. Where there are two both are tried, and the one that answered is tried first from then on.
+    pub fn transports(mut self, transports: impl IntoIterator<Item = Transport>) -> Self {
+        self.transports = transports.into_iter().collect();
+        self
+    }
+
+    /// The encoding of what is said and of the values that are sent; MessagePack unless said otherwise.
+    /// Values come back as what they were in either: JSON has a form for bytes, `{"$bytes": …}`. It has
+    /// none for floats that are no number.
+    pub fn encoding(mut self, encoding: Encoding) -> Self {
+        self.encoding = encoding;
         self
     }
 
@@ -100,9 +120,9 @@ impl Connect {
         self
     }
 
-    /// How to get a new token when the gateway does not take the old one any more. It is asked once each time
-    /// that happens; then a new session begins, with the same subscriptions and served procedures. Without
-    /// it a session that has a [`token`](Connect::token) ends with the token.
+    /// How to get a new token when the gateway does not take the old one (any more). It is asked once each
+    /// time that happens; then a new session begins, with the same subscriptions and served procedures.
+    /// Without it a session that has a [`token`](Connect::token) ends with the token.
     pub fn renew<F, Fut>(mut self, renew: F) -> Self
     where
         F: Fn() -> Fut + Send + Sync + 'static,
@@ -131,6 +151,12 @@ impl Connect {
         self
     }
 
+    /// How long [`Mesh::close`] waits for the handlers that are at work; 5 s unless said otherwise.
+    pub fn close_timeout(mut self, time: Duration) -> Self {
+        self.close_timeout = time;
+        self
+    }
+
     fn checked(self) -> Result<Config, Error> {
         let invalid =
             || Error::Invalid(format!("expected https://HOST[:PORT], found {}", self.url));
@@ -143,14 +169,36 @@ impl Connect {
         Ok(Config {
             host,
             port: uri.port_u16().unwrap_or(443),
-            transport: self.transport,
+            transports: Transports::of(&self.transports)?,
+            encoding: self.encoding,
             trust: self.trust,
             token: self.token,
             renew: self.renew,
             realm: realm.map_err(|error| Error::Invalid(error.to_string()))?,
             subject: self.subject,
             patience: self.patience,
+            close_timeout: self.close_timeout,
         })
+    }
+}
+
+impl Transports {
+    fn of(asked: &[Transport]) -> Result<Self, Error> {
+        match asked {
+            [] => Err(Error::Invalid("expected a transport".to_owned())),
+            [first, others @ ..] if others.iter().all(|other| other == first) => {
+                Ok(Self::Only(*first))
+            }
+            [first, ..] => Ok(Self::First(*first)),
+        }
+    }
+
+    /// The same, with the one first that has answered last.
+    pub(crate) fn after(self, answered: Transport) -> Self {
+        match self {
+            Self::Only(_) => self,
+            Self::First(_) => Self::First(answered),
+        }
     }
 }
 

@@ -36,6 +36,11 @@ impl Error {
         }
     }
 
+    /// Whether there is no session for the token: it has ended, or never was.
+    pub(crate) fn is_no_session(&self) -> bool {
+        matches!(self.code(), Some("session_expired" | "unauthenticated"))
+    }
+
     /// Whether to connect again is of no use: who we are or what we ask for is refused.
     pub(crate) fn is_final(&self) -> bool {
         match self {

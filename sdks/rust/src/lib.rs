@@ -17,28 +17,40 @@
 //! - [`Error`]: what may go wrong; a gateway's problem keeps its code.
 //!
 //! How it is made: [`book`] holds what is under way and decides, without IO, what a frame means and what
-//! goes on after a loss; [`wire`] has the transports; [`supervisor`] connects, and connects again; [`shared`] is
-//! what all of them and the handles hold.
+//! goes on after a loss; [`backoff`] says when to try again; [`wire`] has the transports; [`supervisor`]
+//! connects, and connects again; [`shared`] is what all of them and the handles hold, [`answering`] what is
+//! done for calls of what is served.
 
+mod answering;
+mod backoff;
 mod book;
+mod call;
 mod config;
+mod discover;
 mod error;
 mod mesh;
 mod payload;
+mod publish;
 mod service;
 mod shared;
+mod status;
 mod subscription;
 mod supervisor;
 mod trust;
 mod wire;
 
+pub use call::Call;
 pub use config::{Connect, Transport};
+pub use discover::Discover;
 pub use error::Error;
 pub use macula_proto::{
-    Event, EventId, GapReason, HandlerError, MediaType, Payload, Policy, frame::Report,
+    Encoding, Event, EventId, GapReason, HandlerError, MediaType, Payload, Policy, Value,
+    frame::Report,
 };
-pub use mesh::{Call, Mesh, State};
+pub use mesh::Mesh;
 pub use payload::{decode, encode};
+pub use publish::Publish;
 pub use service::{Context, Serve, Service};
+pub use status::{State, Status};
 pub use subscription::{Delivery, Subscribe, Subscription};
 pub use trust::Trust;

@@ -10,7 +10,7 @@ use std::{
 
 use futures_util::future::BoxFuture;
 use macula_proto::{
-    HandlerError, Headers, Payload, Policy, Procedure,
+    Encoding, HandlerError, Headers, Payload, Policy, Procedure,
     frame::{self, Anything, Invoke},
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -28,6 +28,7 @@ type Function = dyn Fn(Payload, Context) -> Answering + Send + Sync;
 #[derive(Clone)]
 pub(crate) struct Handler {
     function: Arc<Function>,
+    encoding: Encoding,
     failed: mpsc::Sender<Error>,
 }
 
@@ -38,6 +39,16 @@ impl fmt::Debug for Handler {
 }
 
 impl Handler {
+    /// One that is never asked.
+    #[cfg(test)]
+    pub(crate) fn for_test() -> Self {
+        Self {
+            function: Arc::new(|_, _| Box::pin(std::future::pending())),
+            encoding: Encoding::MsgPack,
+            failed: mpsc::channel(1).0,
+        }
+    }
+
     /// The procedure is not served any more.
     pub(crate) fn fail(&self, error: &Error) {
         let _ = self.failed.try_send(error.clone());
@@ -52,6 +63,7 @@ impl Handler {
             headers: invoke.headers,
             deadline: Instant::now() + Duration::from_millis(invoke.timeout_ms),
             progress: invoke.progress.0.then_some(progress),
+            encoding: self.encoding,
         };
         ((self.function)(invoke.argument, context), told)
     }
@@ -69,6 +81,7 @@ pub struct Context {
     /// When the caller stops waiting.
     pub deadline: Instant,
     progress: Option<mpsc::Sender<Payload>>,
+    encoding: Encoding,
 }
 
 impl Context {
@@ -78,7 +91,7 @@ impl Context {
     /// [`Error::Invalid`] when the value cannot be written.
     pub fn progress<T: Serialize>(&self, value: &T) -> Result<(), Error> {
         if let Some(progress) = &self.progress {
-            let _ = progress.try_send(payload::encode(value)?);
+            let _ = progress.try_send(payload::encode_as(value, self.encoding)?);
         }
         Ok(())
     }
@@ -107,12 +120,14 @@ impl Serve {
         F: Fn(A, Context) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<R, HandlerError>> + Send + 'static,
     {
+        let encoding = mesh.shared().encoding;
         let function = move |argument: Payload, context| -> Answering {
             let answering = payload::decode(&argument).map(|argument| function(argument, context));
             Box::pin(async move {
                 let result = answering.map_err(|error| failed("invalid_argument", &error))?;
                 let result = result.await?;
-                payload::encode(&result).map_err(|error| failed("invalid_result", &error))
+                payload::encode_as(&result, encoding)
+                    .map_err(|error| failed("invalid_result", &error))
             })
         };
         Self {
@@ -158,6 +173,7 @@ impl Serve {
         let (failing, failed) = mpsc::channel(1);
         let handler = Handler {
             function: self.function,
+            encoding: self.mesh.shared().encoding,
             failed: failing,
         };
         let (ready, waiting) = oneshot::channel();
@@ -203,7 +219,8 @@ impl IntoFuture for Serve {
     }
 }
 
-/// A procedure that is served while this lives.
+/// A procedure that is served while this lives. Calls that have no answer yet when it ends fail with
+/// `provider_unavailable`.
 #[derive(Debug)]
 pub struct Service {
     shared: Arc<Shared>,
@@ -216,6 +233,11 @@ impl Service {
     pub async fn ended(&mut self) -> Error {
         self.failed.recv().await.unwrap_or(Error::Closed)
     }
+
+    /// Stops serving, and waits until no new call comes.
+    pub async fn stop(self) {
+        self.shared.stop_serving(self.id).await;
+    }
 }
 
 impl Drop for Service {
@@ -225,9 +247,5 @@ impl Drop for Service {
 }
 
 fn failed(code: &str, error: &Error) -> HandlerError {
-    HandlerError {
-        code: code.to_owned(),
-        detail: error.to_string(),
-        data: None,
-    }
+    HandlerError::new(code, error.to_string())
 }

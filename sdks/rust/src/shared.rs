@@ -1,30 +1,34 @@
 //! What a session's tasks and handles share: what is under way, and the transport that it is said on.
 
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
-use futures_util::FutureExt;
 use macula_proto::{
-    HandlerError, Payload,
-    frame::{ClientFrame, Failed, GatewayFrame, Invoke, Progressed, Returned, Welcome},
+    Encoding, Payload,
+    frame::{ClientFrame, GatewayFrame, Welcome},
 };
 use parking_lot::Mutex;
-use tokio::{
-    sync::{mpsc, oneshot, watch},
-    task::JoinHandle,
-};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::task::TaskTracker;
 
 use crate::{
     Error, State,
-    book::{Book, Sink, Todo},
-    service::Handler,
-    wire::{Link, Reply},
+    book::{Book, Invocation, Sink},
+    wire::Link,
 };
 
 /// What a session's tasks and handles share.
 #[derive(Debug)]
 pub(crate) struct Shared {
+    pub(crate) encoding: Encoding,
     pub(crate) inner: Mutex<Inner>,
     pub(crate) state: watch::Sender<State>,
+    /// The handlers at work, each until the gateway has its answer.
+    pub(crate) handlers: TaskTracker,
+    /// Whether the transport was of use: something came on it after `welcome`.
+    used: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -35,38 +39,77 @@ pub(crate) struct Inner {
     pub(crate) welcome: Welcome,
     /// The token that we were given, or have renewed; the gateway's own for us stands in `welcome`.
     pub(crate) token: Option<Arc<str>>,
-    /// Why the session has ended.
-    pub(crate) closed: Option<Error>,
+    /// How often the session went on on another transport.
+    pub(crate) reconnects: u64,
+    /// Why the session has ended, or is about to.
+    closed: Option<Error>,
 }
 
 impl Shared {
+    /// A session that has begun.
+    pub(crate) fn new(
+        encoding: Encoding,
+        state: State,
+        link: Arc<Link>,
+        welcome: Welcome,
+        token: Option<Arc<str>>,
+    ) -> Self {
+        Self {
+            encoding,
+            inner: Mutex::new(Inner {
+                book: Book::default(),
+                link: Some(link),
+                welcome,
+                token,
+                reconnects: 0,
+                closed: None,
+            }),
+            state: watch::channel(state).0,
+            handlers: TaskTracker::new(),
+            used: AtomicBool::new(false),
+        }
+    }
+
     /// What is said on the transport at the moment.
     pub(crate) fn link(&self) -> Option<Arc<Link>> {
         self.inner.lock().link.clone()
-    }
-
-    pub(crate) fn welcome(&self) -> Welcome {
-        self.inner.lock().welcome.clone()
     }
 
     pub(crate) fn state(&self) -> watch::Receiver<State> {
         self.state.subscribe()
     }
 
-    pub(crate) fn lost(&self) {
+    /// The transport is lost; whether it was of use.
+    pub(crate) fn lost(&self) -> bool {
         self.inner.lock().link = None;
         self.state.send_replace(State::Reconnecting);
+        self.used.swap(false, Ordering::Relaxed)
     }
 
+    /// Nothing may be asked any more, and all that was has failed. Handlers go on.
+    pub(crate) fn shut(&self) {
+        let (frames, link) = {
+            let mut inner = self.inner.lock();
+            inner.closed.get_or_insert(Error::Closed);
+            (inner.book.shut(&Error::Closed), inner.link.clone())
+        };
+        self.handlers.close();
+        if let Some(link) = link {
+            frames.into_iter().for_each(|frame| link.post(frame));
+        }
+    }
+
+    /// The session has ended.
     pub(crate) fn close(&self, error: &Error) {
         let mut inner = self.inner.lock();
-        (inner.link, inner.closed) = (None, Some(error.clone()));
+        inner.link = None;
+        inner.closed.get_or_insert(error.clone());
         inner.book.close(error);
         self.state.send_replace(State::Closed(error.to_string()));
     }
 
     /// Goes on with a link: what has to be said again waits in it before anything else.
-    pub(crate) async fn go_on(
+    pub(crate) fn go_on(
         &self,
         link: Arc<Link>,
         again: impl FnOnce(&mut Inner) -> Vec<ClientFrame>,
@@ -75,6 +118,7 @@ impl Shared {
             let mut inner = self.inner.lock();
             let frames = again(&mut inner);
             inner.link = Some(Arc::clone(&link));
+            inner.reconnects += 1;
             frames
         };
         tokio::spawn(async move {
@@ -132,10 +176,11 @@ impl Shared {
         sink: Sink,
     ) -> (u64, Option<(Arc<Link>, ClientFrame)>) {
         let mut inner = self.inner.lock();
-        let link = inner.link.clone();
+        let closed = inner.closed.clone();
+        let link = inner.link.clone().filter(|_| closed.is_none());
         let (id, frame) = inner.book.begin(request, sink, link.is_some());
         let sending = link.map(|link| (link, frame.clone()));
-        if let Some(error) = inner.closed.clone() {
+        if let Some(error) = closed {
             inner.book.fail(id, error);
         }
         (id, sending)
@@ -166,93 +211,26 @@ impl Shared {
         }
     }
 
-    /// Takes what the gateway says.
-    #[must_use]
-    pub(crate) fn heard(&self, frame: GatewayFrame) -> Option<(Box<Invoke>, Handler)> {
-        let todo = self.inner.lock().book.take(frame);
-        match todo {
-            Todo::Invoke(invoke, handler) => return Some((invoke, handler)),
-            Todo::Stop(task) => task.abort(),
-            Todo::Nothing => {}
-        }
-        None
-    }
-
-    /// Answers a call in a task of its own.
-    pub(crate) fn answer(self: &Arc<Self>, invoke: Box<Invoke>, handler: Handler, reply: Reply) {
-        let (id, shared) = (invoke.id, Arc::clone(self));
-        let task = tokio::spawn(async move { shared.answering(*invoke, handler, reply).await });
-        self.keep(id, &task);
-    }
-
-    fn keep(&self, id: u64, task: &JoinHandle<()>) {
-        self.inner.lock().book.answering(id, task.abort_handle());
-    }
-
-    pub(crate) async fn answering(&self, invoke: Invoke, handler: Handler, mut reply: Reply) {
-        let id = invoke.id;
-        let (answering, mut progress) = handler.call(invoke);
-        let mut answering = AssertUnwindSafe(answering).catch_unwind();
-        let result = loop {
-            tokio::select! {
-                biased;
-                Some(payload) = progress.recv() => {
-                    // What cannot be told is only news.
-                    let _ = reply.say(Progressed { id, payload }.into()).await;
-                }
-                result = &mut answering => break result,
-                () = reply.revoked() => {
-                    self.inner.lock().book.has_answered(id);
-                    return;
-                }
-            }
-        };
-        while let Ok(payload) = progress.try_recv() {
-            let _ = reply.say(Progressed { id, payload }.into()).await;
-        }
-        let answer = match result {
-            Ok(Ok(payload)) => Returned { id, payload }.into(),
-            Ok(Err(error)) => failed(id, error),
-            Err(_) => failed(
-                id,
-                HandlerError {
-                    code: "panicked".to_owned(),
-                    detail: "the handler panicked".to_owned(),
-                    data: None,
-                },
-            ),
-        };
-        let Err(answer) = reply.finish(answer).await else {
-            self.inner.lock().book.has_answered(id);
-            return;
-        };
-        // The transport was lost: it is answered on the next, if the call is still held by then.
-        let mut state = self.state.subscribe();
-        let on = |state: &State| !matches!(state, State::Reconnecting);
-        if state.wait_for(on).await.is_err() {
-            return;
-        }
-        let link = {
+    /// Stops serving, and waits until the gateway has.
+    pub(crate) async fn stop_serving(&self, id: u64) {
+        let (answer, answered) = oneshot::channel();
+        let (frame, link) = {
             let mut inner = self.inner.lock();
-            let held = inner.book.has_answered(id);
-            inner.link.clone().filter(|_| held)
+            (inner.book.stop_serving(id, answer), inner.link.clone())
         };
-        if let Some(link) = link {
-            link.say(answer).await;
+        if let (Some(frame), Some(link)) = (frame, link) {
+            link.say(frame).await;
         }
+        // It ends with the session too, and when it had ended before.
+        let _ = answered.await;
     }
-}
 
-fn failed(id: u64, error: HandlerError) -> ClientFrame {
-    let failed = Failed {
-        id,
-        code: error.code.into(),
-        detail: Some(error.detail.into()),
-        data: error
-            .data
-            .map(|data| Box::new(macula_proto::frame::Anything(data))),
-    };
-    failed.into()
+    /// Takes what the gateway says; a call to answer, if it is one.
+    #[must_use]
+    pub(crate) fn heard(&self, frame: GatewayFrame) -> Option<Invocation> {
+        self.used.store(true, Ordering::Relaxed);
+        self.inner.lock().book.take(frame)
+    }
 }
 
 /// Gives an operation up when its future is dropped before the answer.

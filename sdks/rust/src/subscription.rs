@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::{Error, Mesh, book::Sink, shared::Shared};
 
-/// Deliveries that may wait for their reader. Beyond, they are lost and told as a gap.
+/// Deliveries that may wait for their reader, unless said otherwise.
 const QUEUE: usize = 1_024;
 
 /// What a subscription gives.
@@ -39,6 +39,7 @@ pub struct Subscribe {
     replay: Option<u64>,
     after: Option<EventId>,
     latest: bool,
+    queue: usize,
 }
 
 /// A stream of events. It ends with the session, or with an error that [`Subscription::error`] tells; to
@@ -70,6 +71,7 @@ impl Subscribe {
             replay: None,
             after: None,
             latest: false,
+            queue: QUEUE,
         }
     }
 
@@ -91,13 +93,20 @@ impl Subscribe {
         self
     }
 
+    /// How many deliveries may wait to be read, at least 1; 1,024 unless said otherwise. What comes when it
+    /// is full is lost, and told as a gap with the reason `slow_reader` as soon as there is room.
+    pub fn queue(mut self, deliveries: usize) -> Self {
+        self.queue = deliveries.max(1);
+        self
+    }
+
     async fn subscribe(self) -> Result<Subscription, Error> {
         let pattern = Pattern::parse(&self.pattern);
         let pattern = pattern.map_err(|error| Error::Invalid(error.to_string()))?;
         let (replay, after) = (self.replay, self.after);
         let delivery = self.latest.then_some(Reliability::Latest);
         let (ready, waiting) = oneshot::channel();
-        let (queue, deliveries) = mpsc::channel(QUEUE);
+        let (queue, deliveries) = mpsc::channel(self.queue);
         let (failing, failed) = oneshot::channel();
         let events = Events {
             ready: Some(ready),
@@ -193,12 +202,14 @@ impl Events {
         self.position
     }
 
-    pub(crate) fn event(&mut self, event: Event) {
+    /// Passes an event on; how many are missed by that.
+    pub(crate) fn event(&mut self, event: Event) -> u64 {
         self.position = Some(event.id);
         if self.caught_up() && self.queue.try_send(Delivery::Event(event)).is_ok() {
-            return;
+            return 0;
         }
         self.missed += 1;
+        1
     }
 
     pub(crate) fn gap(&mut self, missed: Option<u64>, reason: GapReason) {

@@ -2,38 +2,37 @@
 
 use std::{sync::Arc, time::Duration};
 
-use macula_proto::frame::{ClientFrame, Hello};
-use parking_lot::Mutex;
+use macula_proto::frame::{ClientFrame, Hello, Welcome};
 use tokio::{
-    sync::{mpsc, watch},
-    time::sleep,
+    sync::mpsc,
+    time::{Instant, sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     Error, Mesh, State, Transport,
-    book::Book,
-    config::Config,
+    backoff::Backoff,
+    config::{Config, Transports},
     shared::{Inner, Shared},
-    wire::{self, End, Wire},
+    wire::{self, End, Refused, Wire},
 };
-
-/// The first pause before it connects again, and the longest; each is twice the last, and the wait is
-/// anything up to it.
-const PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// Ends the session when it goes.
 #[derive(Debug)]
 pub(crate) struct Handle {
     pub(crate) shared: Arc<Shared>,
+    close_timeout: Duration,
     closing: CancellationToken,
 }
 
 impl Handle {
+    /// Lets handlers that are at work answer, as long as that may take, and ends the session.
     pub(crate) async fn close(&self) {
+        self.shared.shut();
+        // Those that take longer are cancelled with the session.
+        let _ = timeout(self.close_timeout, self.shared.handlers.wait()).await;
         self.closing.cancel();
-        let mut state = self.shared.state.subscribe();
+        let mut state = self.shared.state();
         // It fails only when the supervisor has gone, which is the end too.
         let _ = state
             .wait_for(|state| matches!(state, State::Closed(_)))
@@ -47,38 +46,71 @@ impl Drop for Handle {
     }
 }
 
+/// A transport that is open, and what is to be said on it.
+type Opened = (Wire, mpsc::Receiver<ClientFrame>, Transport);
+
 /// Opens the session.
 pub(crate) async fn start(config: Config) -> Result<Mesh, Error> {
-    let (mut wire, transport) = wire::open(&config, config.transport).await?;
-    let welcome = wire.hello(hello(&config, config.token.clone())).await?;
-    let (link, outgoing) = wire.link();
-    let shared = Arc::new(Shared {
-        inner: Mutex::new(Inner {
-            book: Book::default(),
-            link: Some(Arc::clone(&link)),
-            welcome,
-            token: config.token.clone(),
-            closed: None,
-        }),
-        state: watch::channel(State::Connected(transport)).0,
-    });
-    let closing = CancellationToken::new();
-    let supervisor = Supervisor {
-        config,
+    let begun = begin(&config, config.transports, config.token.clone()).await;
+    let begun = begun.map_err(|refused| refused.error)?;
+    let (link, outgoing) = begun.wire.link();
+    let (on, state) = (begun.on, State::Connected(begun.on));
+    let shared = Shared::new(config.encoding, state, link, begun.welcome, begun.token);
+    let (shared, closing) = (Arc::new(shared), CancellationToken::new());
+    let handle = Handle {
         shared: Arc::clone(&shared),
+        close_timeout: config.close_timeout,
         closing: closing.clone(),
     };
-    tokio::spawn(supervisor.run(wire, outgoing, transport));
-    Ok(Mesh::new(Handle { shared, closing }))
+    let supervisor = Supervisor {
+        config,
+        shared,
+        closing,
+    };
+    tokio::spawn(supervisor.run((begun.wire, outgoing, on)));
+    Ok(Mesh::new(handle))
 }
 
-fn hello(config: &Config, token: Option<Arc<str>>) -> Hello {
-    Hello {
-        token,
-        realm: config.realm.clone(),
-        subject: config.subject.clone(),
-        resume: None,
+/// A session that has begun.
+struct Begun {
+    wire: Wire,
+    on: Transport,
+    welcome: Welcome,
+    /// The token that was taken, if there was one.
+    token: Option<Arc<str>>,
+}
+
+/// Begins a session with the token, or with a new one if the gateway does not take it.
+async fn begin(
+    config: &Config,
+    transports: Transports,
+    mut token: Option<Arc<str>>,
+) -> Result<Begun, Refused> {
+    let open = async |token| {
+        let (mut wire, on) = wire::open(config, transports).await?;
+        let hello = Hello {
+            token,
+            realm: config.realm.clone(),
+            subject: config.subject.clone(),
+            resume: None,
+        };
+        let welcome = wire.hello(hello).await?;
+        Ok::<_, Refused>((wire, on, welcome))
+    };
+    let mut opened = open(token.clone()).await;
+    if let (Err(refused), Some(renew)) = (&opened, &config.renew)
+        && refused.error.is_no_session()
+    {
+        token = Some(renew.token().await?);
+        opened = open(token.clone()).await;
     }
+    let (wire, on, welcome) = opened?;
+    Ok(Begun {
+        wire,
+        on,
+        welcome,
+        token,
+    })
 }
 
 struct Supervisor {
@@ -88,19 +120,16 @@ struct Supervisor {
 }
 
 impl Supervisor {
-    async fn run(
-        self,
-        mut wire: Wire,
-        mut outgoing: mpsc::Receiver<ClientFrame>,
-        mut on: Transport,
-    ) {
+    async fn run(self, (mut wire, mut outgoing, mut on): Opened) {
+        let mut backoff = Backoff::default();
         let error = loop {
+            let began = Instant::now();
             match wire.run(outgoing, &self.shared, &self.closing).await {
                 End::Closing => break Error::Closed,
                 End::Lost => {}
             }
-            self.shared.lost();
-            match self.reconnect(on).await {
+            backoff.lost(self.shared.lost(), began.elapsed());
+            match self.reconnect(on, &mut backoff).await {
                 Ok(again) => (wire, outgoing, on) = again,
                 Err(error) => break error,
             }
@@ -110,14 +139,11 @@ impl Supervisor {
     }
 
     /// Connects again, and goes on where the session was or begins a new one.
-    async fn reconnect(
-        &self,
-        last: Transport,
-    ) -> Result<(Wire, mpsc::Receiver<ClientFrame>, Transport), Error> {
-        let mut longest = PAUSE;
+    async fn reconnect(&self, last: Transport, backoff: &mut Backoff) -> Result<Opened, Error> {
+        let mut asked = None;
         loop {
             let attempt = async {
-                sleep(longest.mul_f64(rand::random())).await;
+                sleep(backoff.next(rand::random(), asked)).await;
                 self.attempt(last).await
             };
             let opened = tokio::select! {
@@ -126,29 +152,25 @@ impl Supervisor {
             };
             match opened {
                 Ok(opened) => return Ok(opened),
-                Err(error) if error.is_final() => return Err(error),
-                Err(error) => tracing::debug!(%error, "cannot connect again yet"),
+                Err(refused) if refused.error.is_final() => return Err(refused.error),
+                Err(Refused { error, retry_after }) => {
+                    tracing::debug!(%error, "cannot connect again yet");
+                    asked = retry_after;
+                }
             }
-            longest = (longest * 2).min(LONGEST_PAUSE);
         }
     }
 
-    async fn attempt(
-        &self,
-        last: Transport,
-    ) -> Result<(Wire, mpsc::Receiver<ClientFrame>, Transport), Error> {
-        let preferred = match self.config.transport {
-            Transport::Auto if last == Transport::WebSocket => wire::Preferred::WebSocket,
-            transport => transport.into(),
-        };
-        let (mut wire, on) = wire::open(&self.config, preferred).await?;
+    async fn attempt(&self, last: Transport) -> Result<Opened, Refused> {
+        let transports = self.config.transports.after(last);
+        let (mut wire, on) = wire::open(&self.config, transports).await?;
         let (token, resume) = {
             let inner = self.shared.inner.lock();
             let token = inner.welcome.token.clone().or(inner.token.clone());
             (token, inner.book.resume(&inner.welcome.session))
         };
         let resumed = wire.hello(Hello {
-            token: token.clone(),
+            token,
             realm: None,
             subject: None,
             resume: Some(Box::new(resume)),
@@ -158,47 +180,29 @@ impl Supervisor {
                 let (link, outgoing) = wire.link();
                 let unknown = welcome.unknown.map(|unknown| unknown.0).unwrap_or_default();
                 self.shared
-                    .go_on(link, |inner| inner.book.resumed(&unknown))
-                    .await;
+                    .go_on(link, |inner| inner.book.resumed(&unknown));
                 Ok((wire, outgoing, on))
             }
             // The session is over, or forgotten there, as after a restart. Our token may still be good.
-            Err(Error::Problem(report)) if no_session(&report.code) => self.anew(preferred).await,
-            Err(error) => Err(error),
+            Err(error) if error.is_no_session() => self.anew(transports).await,
+            Err(error) => Err(error.into()),
         }
     }
 
-    /// Begins a new session in place of one that cannot go on, with a new token if the one that we have is
-    /// of no use.
-    async fn anew(
-        &self,
-        preferred: wire::Preferred,
-    ) -> Result<(Wire, mpsc::Receiver<ClientFrame>, Transport), Error> {
-        let open = async |token| {
-            let (mut wire, on) = wire::open(&self.config, preferred).await?;
-            let welcome = wire.hello(hello(&self.config, token)).await?;
-            Ok((wire, on, welcome))
-        };
-        let mut token = self.shared.inner.lock().token.clone();
-        let mut opened = open(token.clone()).await;
-        if let (Err(Error::Problem(report)), Some(renew)) = (&opened, &self.config.renew)
-            && no_session(&report.code)
-        {
-            token = Some(renew.token().await?);
-            opened = open(token.clone()).await;
-        }
-        let (wire, on, welcome) = opened?;
+    /// Begins a new session in place of one that cannot go on.
+    async fn anew(&self, transports: Transports) -> Result<Opened, Refused> {
+        let token = self.shared.inner.lock().token.clone();
+        let Begun {
+            wire,
+            on,
+            welcome,
+            token,
+        } = begin(&self.config, transports, token).await?;
         let (link, outgoing) = wire.link();
-        let begin = |inner: &mut Inner| {
+        self.shared.go_on(link, |inner: &mut Inner| {
             (inner.welcome, inner.token) = (welcome, token);
             inner.book.anew()
-        };
-        self.shared.go_on(link, begin).await;
+        });
         Ok((wire, outgoing, on))
     }
-}
-
-/// Whether a problem says that there is no session for the token.
-fn no_session(code: &str) -> bool {
-    matches!(code, "session_expired" | "unauthenticated")
 }

@@ -23,7 +23,8 @@ pub(super) async fn run(arguments: Arguments, client: &Client) -> Result<(), Fai
     let mesh = client
         .open(&arguments.remote, Some(&arguments.realm))
         .await?;
-    for item in mesh.discover(&arguments.pattern, arguments.limit).await? {
+    let found = mesh.discover(&arguments.pattern).limit(arguments.limit);
+    for item in found.await? {
         let people = || {
             let text = |name: &str| item[name].as_str().unwrap_or_default().to_owned();
             let line = format!(

@@ -1,12 +1,15 @@
 //! Which node a command asks, and as whom.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, ValueEnum};
 use macula_client::{Connect, Mesh, Transport, Trust};
 
 use super::failure::Failure;
 use crate::config::Config;
+
+/// How long a command that ends waits for the calls that it answers.
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Which node, and as whom.
 #[derive(Debug, Clone, Args)]
@@ -67,14 +70,14 @@ impl Remote {
     /// # Errors
     /// As [`Remote::trust`].
     pub fn session(&self, realm: Option<&str>) -> Result<Connect, Failure> {
-        let transport = match self.transport {
-            On::Auto => Transport::Auto,
-            On::Webtransport => Transport::WebTransport,
-            On::Websocket => Transport::WebSocket,
-        };
         let mut connect = Mesh::connect(&self.url)
             .trust(self.trust()?)
-            .transport(transport);
+            .close_timeout(CLOSE_TIMEOUT);
+        connect = match self.transport {
+            On::Auto => connect,
+            On::Webtransport => connect.transports([Transport::WebTransport]),
+            On::Websocket => connect.transports([Transport::WebSocket]),
+        };
         if let Some(token) = &self.token {
             connect = connect.token(token.as_str());
         }

@@ -166,9 +166,5 @@ impl Drop for Running {
 }
 
 fn failed(code: &str, detail: &str) -> HandlerError {
-    HandlerError {
-        code: code.to_owned(),
-        detail: detail.to_owned(),
-        data: None,
-    }
+    HandlerError::new(code, detail)
 }

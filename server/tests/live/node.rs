@@ -21,8 +21,10 @@ use tokio::{task::JoinHandle, time::timeout};
 pub const SOON: Duration = Duration::from_secs(10);
 
 /// What a test waits for has to come soon.
-pub async fn soon<T>(what: impl Future<Output = T>) -> T {
-    timeout(SOON, what).await.expect("it did not come in time")
+pub async fn soon<T>(what: impl IntoFuture<Output = T>) -> T {
+    timeout(SOON, what.into_future())
+        .await
+        .expect("it did not come in time")
 }
 
 pub struct Node {

@@ -22,8 +22,8 @@ fn connect(node: &Node, port: u16) -> Connect {
 }
 
 async fn mesh(node: &Node, transport: Transport) -> Mesh {
-    let connecting = connect(node, node.address.port()).transport(transport);
-    soon(connecting.into_future()).await.unwrap()
+    let connecting = connect(node, node.address.port()).transports([transport]);
+    soon(connecting).await.unwrap()
 }
 
 #[tokio::test]
@@ -34,17 +34,17 @@ async fn a_program_calls_serves_publishes_subscribes_and_discovers() {
         assert_eq!(*one.state().borrow(), State::Connected(transport));
         assert_eq!(&*one.welcome().subject, "anonymous");
         let add = |(a, b): (i64, i64), _| async move { Ok(a + b) };
-        let service = soon(one.serve("demo.add", add).into_future())
-            .await
-            .unwrap();
+        let service = soon(one.serve("demo.add", add)).await.unwrap();
         for n in 0..100 {
             let sum: i64 = soon(two.call("demo.add", &(n, 2))).await.unwrap();
             assert_eq!(sum, n + 2);
         }
-        let found = soon(two.discover("demo.*", 10)).await.unwrap();
+        let find = |kind| two.discover("demo.*").kind(kind).limit(10);
+        let found = soon(find("procedure")).await.unwrap();
         assert_eq!(found[0]["name"], "demo.add", "{found:?}");
+        assert!(soon(find("topic")).await.unwrap().is_empty());
 
-        let mut events = soon(one.subscribe("t.*").into_future()).await.unwrap();
+        let mut events = soon(one.subscribe("t.*")).await.unwrap();
         for n in 0..100 {
             let id = soon(two.publish("t.a", &n)).await.unwrap();
             let Some(Delivery::Event(event)) = soon(events.next()).await else {
@@ -56,7 +56,13 @@ async fn a_program_calls_serves_publishes_subscribes_and_discovers() {
             };
             assert_eq!((event.id, decode::<i64>(&payload).unwrap()), (id, n));
         }
-        drop((events, service));
+        let status = one.status();
+        let counts = (status.subscriptions, status.services, status.calls);
+        assert_eq!((counts, status.reconnects), ((1, 1, 0), 0));
+        assert_eq!(status.transport(), Some(transport));
+        assert!(status.round_trip.is_some() && &*status.node == "test");
+        drop(events);
+        soon(service.stop()).await;
         let gone = soon(two.call::<_, Value>("demo.add", &(1, 2)))
             .await
             .unwrap_err();
@@ -98,7 +104,7 @@ async fn errors_progress_and_cancellation_reach_the_other_end() {
                 }
             }
         };
-        let _service = soon(one.serve("work", work).into_future()).await.unwrap();
+        let _service = soon(one.serve("work", work)).await.unwrap();
         let Err(Error::Problem(report)) = soon(two.call::<_, Value>("work", "fail")).await else {
             panic!("expected a problem");
         };
@@ -145,20 +151,18 @@ async fn a_program_goes_on_over_websocket_when_udp_is_cut() {
     let node = Node::start();
     let relay = Relay::start(node.address).await;
     let connecting = connect(&node, relay.port).patience(Duration::from_secs(1));
-    let away = soon(connecting.into_future()).await.unwrap();
+    let away = soon(connecting).await.unwrap();
     let near = mesh(&node, Transport::WebSocket).await;
     assert_eq!(
         *away.state().borrow(),
         State::Connected(Transport::WebTransport)
     );
-    let mut events = soon(away.subscribe("t").into_future()).await.unwrap();
+    let mut events = soon(away.subscribe("t")).await.unwrap();
     let slowly = |n: i64, _| async move {
         tokio::time::sleep(Duration::from_millis(20)).await;
         Ok(n)
     };
-    let _service = soon(away.serve("slowly", slowly).into_future())
-        .await
-        .unwrap();
+    let _service = soon(away.serve("slowly", slowly)).await.unwrap();
     let publisher = near.clone();
     let publishing = tokio::spawn(async move {
         for n in 0..300_i64 {
@@ -215,8 +219,8 @@ async fn a_token_that_ends_is_renewed_once_or_ends_the_session() {
     };
     for transport in BOTH {
         let gone = token().await;
-        let connecting = connect(&node, node.address.port()).transport(transport);
-        let ends = soon(connecting.clone().token(&*gone).into_future());
+        let connecting = connect(&node, node.address.port()).transports([transport]);
+        let ends = soon(connecting.clone().token(&*gone));
         let ends = ends.await.unwrap();
         let (asked, mut renewed) = mpsc::unbounded_channel();
         let next = token().await;
@@ -227,7 +231,7 @@ async fn a_token_that_ends_is_renewed_once_or_ends_the_session() {
         };
         let goes_on = connecting.token(&*gone).renew(renew).into_future();
         let goes_on = soon(goes_on).await.unwrap();
-        let mut events = soon(goes_on.subscribe("t").into_future()).await.unwrap();
+        let mut events = soon(goes_on.subscribe("t")).await.unwrap();
         let sessions = &node.gateway.sessions;
         sessions.end(&sessions.find(&gone, Instant::now()).unwrap());
         let mut state = ends.state();
@@ -254,25 +258,22 @@ async fn a_token_that_ends_is_renewed_once_or_ends_the_session() {
 async fn whom_it_does_not_trust_it_does_not_talk_to() {
     let node = Node::start();
     let port = node.address.port();
-    for transport in [
-        Transport::WebTransport,
-        Transport::WebSocket,
-        Transport::Auto,
-    ] {
+    for transports in [&BOTH[..1], &BOTH[1..], &BOTH] {
+        let transports = transports.iter().copied();
         let url = format!("https://127.0.0.1:{port}");
-        let system = Mesh::connect(&url).transport(transport);
+        let system = Mesh::connect(&url).transports(transports.clone());
         assert!(matches!(system.await, Err(Error::Connect(_))));
-        let pinned = Mesh::connect(&url).transport(transport);
+        let pinned = Mesh::connect(&url).transports(transports.clone());
         let pinned = pinned.trust(Trust::Certificate([0; 32]));
         assert!(matches!(pinned.await, Err(Error::Connect(_))));
-        let token = connect(&node, port).transport(transport).token("guess");
+        let token = connect(&node, port).transports(transports).token("guess");
         let refused = token.await.unwrap_err();
         assert_eq!(refused.code(), Some("unauthenticated"), "{refused}");
     }
     let url = format!("https://127.0.0.1:{port}");
     for transport in BOTH {
         let pinned = Mesh::connect(&url).trust(Trust::sha256(&node.sha256).unwrap());
-        let mesh = pinned.transport(transport).await.unwrap();
+        let mesh = pinned.transports([transport]).await.unwrap();
         let echo: i64 = mesh.call("system.echo", &1).await.unwrap();
         assert_eq!(echo, 1);
     }

@@ -11,7 +11,9 @@ use macula_client::{Mesh, Service, Transport, Trust};
 /// The node cannot be reached.
 pub async fn open(authority: &Path, port: u16, transport: Transport) -> anyhow::Result<Mesh> {
     let mesh = Mesh::connect(format!("https://127.0.0.1:{port}"));
-    let mesh = mesh.trust(Trust::authority(authority)).transport(transport);
+    let mesh = mesh
+        .trust(Trust::authority(authority))
+        .transports([transport]);
     Ok(mesh.await?)
 }
 

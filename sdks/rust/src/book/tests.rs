@@ -213,3 +213,72 @@ proptest! {
         }
     }
 }
+
+fn serve(book: &mut Book) -> u64 {
+    let sink = Sink::Service {
+        ready: None,
+        handler: Handler::for_test(),
+    };
+    let request = |id| {
+        let serve = macula_proto::frame::Serve {
+            id,
+            realm: None,
+            procedure: Procedure::parse("a").unwrap(),
+            policy: None,
+            concurrency: None,
+            description: None,
+            argument_schema: None,
+            result_schema: None,
+        };
+        serve.into()
+    };
+    book.begin(request, sink, true).0
+}
+
+#[test]
+fn what_is_stopped_while_the_transport_is_away_is_stopped_on_the_next() {
+    let mut book = Book::default();
+    let id = serve(&mut book);
+    assert_eq!(book.resume("s").pending, [id]);
+    let (answer, mut stopped) = oneshot::channel();
+    assert!(book.stop_serving(id, answer).is_some());
+    assert!(book.resume("s").pending.is_empty());
+    let [ClientFrame::Unserve(again)] = &book.resumed(&[])[..] else {
+        panic!("expected `unserve`");
+    };
+    assert_eq!(again.id, id);
+    book.take(macula_proto::frame::Ended { id }.into());
+    assert!(matches!(stopped.try_recv(), Ok(Ok(_))));
+    assert_eq!(book.counts(), Counts::default());
+}
+
+#[test]
+fn closing_gives_calls_up_and_lets_handlers_answer() {
+    let mut book = Book::default();
+    let service = serve(&mut book);
+    let (call, mut answered) = begin(&mut book, false, true);
+    let (_, mut unsent) = begin(&mut book, false, false);
+    let invoke = macula_proto::frame::Invoke {
+        id: 9,
+        serve: service,
+        realm: macula_proto::Realm::parse("dev").unwrap(),
+        procedure: Procedure::parse("a").unwrap(),
+        caller: "c".into(),
+        timeout_ms: 1,
+        progress: Flag(false),
+        headers: Vec::new(),
+        argument: payload(),
+    };
+    let invocation = book.take(invoke.clone().into()).unwrap();
+    let counts = book.counts();
+    assert_eq!((counts.services, counts.calls), (1, 2));
+    let [ClientFrame::Cancel(cancel)] = &book.shut(&Error::Closed)[..] else {
+        panic!("expected `cancel` of what the gateway knows");
+    };
+    assert_eq!(cancel.id, call);
+    for ended in [&mut answered, &mut unsent] {
+        assert!(matches!(ended.try_recv(), Ok(Err(Error::Closed))));
+    }
+    assert!(book.take(invoke.into()).is_none(), "no new call is taken");
+    assert!(!invocation.given_up.is_cancelled() && book.has_answered(9));
+}

@@ -1,9 +1,10 @@
 //! What is said on the transport in use.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use macula_proto::frame::ClientFrame;
-use tokio::sync::mpsc;
+use macula_proto::{Encoding, frame::ClientFrame};
+use parking_lot::Mutex;
+use tokio::sync::mpsc::{self, error::TrySendError};
 
 use super::webtransport::Stream;
 use crate::Error;
@@ -14,17 +15,40 @@ const QUEUE: usize = 256;
 /// The transport in use.
 #[derive(Debug)]
 pub(crate) struct Link {
+    encoding: Encoding,
     out: mpsc::Sender<ClientFrame>,
     /// There if operations have streams of their own.
     streams: Option<wtransport::Connection>,
+    /// How long the last ping took, where the transport does not know itself.
+    round_trip: Mutex<Option<Duration>>,
 }
 
 impl Link {
     pub(super) fn new(
+        encoding: Encoding,
         streams: Option<wtransport::Connection>,
     ) -> (Arc<Self>, mpsc::Receiver<ClientFrame>) {
         let (out, outgoing) = mpsc::channel(QUEUE);
-        (Arc::new(Self { out, streams }), outgoing)
+        let link = Self {
+            encoding,
+            out,
+            streams,
+            round_trip: Mutex::new(None),
+        };
+        (Arc::new(link), outgoing)
+    }
+
+    /// How long it takes to the gateway and back, as soon as that was measured.
+    pub(crate) fn round_trip(&self) -> Option<Duration> {
+        match &self.streams {
+            Some(connection) => Some(connection.rtt()),
+            None => *self.round_trip.lock(),
+        }
+    }
+
+    /// A ping was answered.
+    pub(super) fn measured(&self, round_trip: Duration) {
+        *self.round_trip.lock() = Some(round_trip);
     }
 
     /// Says a frame among all others. What is lost with the transport is dealt with at the resume.
@@ -32,11 +56,12 @@ impl Link {
         let _ = self.out.send(frame).await;
     }
 
-    /// Says a frame from where nothing can wait. When the queue is full it is not said: the gateway
-    /// ends what it is about at the latest with the session.
-    pub(crate) fn post(&self, frame: ClientFrame) {
-        if self.out.try_send(frame).is_err() {
-            tracing::debug!("a frame was not said, as too many wait");
+    /// Says a frame from where nothing can wait.
+    pub(crate) fn post(self: &Arc<Self>, frame: ClientFrame) {
+        if let Err(TrySendError::Full(frame)) = self.out.try_send(frame) {
+            let link = Arc::clone(self);
+            // As many wait as operations were given up at once.
+            tokio::spawn(async move { link.say(frame).await });
         }
     }
 
@@ -46,7 +71,7 @@ impl Link {
 
     /// A stream for an operation, where there are streams.
     pub(crate) async fn stream(&self) -> Option<Result<Stream, Error>> {
-        Some(Stream::open(self.streams.as_ref()?).await)
+        Some(Stream::open(self.streams.as_ref()?, self.encoding).await)
     }
 }
 
@@ -71,17 +96,18 @@ impl Reply {
         }
     }
 
-    /// Answers; gives the answer back if the transport was lost.
+    /// Answers, and waits until the gateway has it where the transport tells; gives the answer back if the
+    /// transport was lost.
     pub(crate) async fn finish(self, answer: ClientFrame) -> Result<(), ClientFrame> {
         match self {
             Self::Link(link) => link.out.send(answer).await.map_err(|unsent| unsent.0),
-            Self::Stream(mut stream) => match stream.write(&answer).await {
-                Ok(()) => {
-                    stream.finish();
-                    Ok(())
-                }
-                Err(_) => Err(answer),
-            },
+            Self::Stream(mut stream) => {
+                let given = async {
+                    stream.write(&answer).await?;
+                    stream.finished().await
+                };
+                given.await.map_err(|_| answer)
+            }
         }
     }
 

@@ -1,12 +1,14 @@
 //! The transports.
 //!
-//! - [`websocket`], [`webtransport`]: one each. [`link`]: what is said on the one in use.
+//! - [`websocket`], [`webtransport`]: one each. [`race`]: which of them answers first. [`link`]: what is said
+//!   on the one in use.
 
 mod link;
+mod race;
 mod websocket;
 mod webtransport;
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use macula_proto::{
     Encoding, Limits,
@@ -17,15 +19,16 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use link::{Link, Reply};
 
-use crate::{Error, Transport, config::Config, shared::Shared};
+use crate::{
+    Error, Transport,
+    config::{Config, Transports},
+    shared::Shared,
+};
 
-const ENCODING: Encoding = Encoding::MsgPack;
-/// How long WebTransport is tried alone: most often it is there by then.
-const HEAD_START: Duration = Duration::from_millis(300);
-/// How long one is waited for when the other has failed.
-const LEFT: Duration = Duration::from_secs(3);
 /// How long to connect, and to be welcomed.
 const OPEN: Duration = Duration::from_secs(10);
+/// How long the gateway may take to end the transport when it was told.
+const FAREWELL: Duration = Duration::from_millis(300);
 /// The longest frame that is taken.
 const MAX_FRAME_BYTES: usize = 64 << 20;
 
@@ -44,19 +47,19 @@ pub(crate) enum End {
     Closing,
 }
 
-/// Which transport is tried, or tried first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Preferred {
-    Only(Transport),
-    WebTransport,
-    WebSocket,
+/// Why there is no session.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    pub(crate) error: Error,
+    /// How long the gateway asks to wait before the next attempt.
+    pub(crate) retry_after: Option<Duration>,
 }
 
-impl From<Transport> for Preferred {
-    fn from(transport: Transport) -> Self {
-        match transport {
-            Transport::Auto => Self::WebTransport,
-            only => Self::Only(only),
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        Self {
+            error,
+            retry_after: None,
         }
     }
 }
@@ -64,8 +67,8 @@ impl From<Transport> for Preferred {
 /// Opens a transport: the one that is told, or the first of both that answers.
 pub(crate) async fn open(
     config: &Config,
-    preferred: impl Into<Preferred>,
-) -> Result<(Wire, Transport), Error> {
+    transports: Transports,
+) -> Result<(Wire, Transport), Refused> {
     let webtransport = in_time("WebTransport", async {
         let session = webtransport::Session::open(config).await?;
         let wire = Wire::WebTransport(Box::new(session));
@@ -75,71 +78,26 @@ pub(crate) async fn open(
         let socket = websocket::Socket::open(config).await?;
         Ok((Wire::WebSocket(Box::new(socket)), Transport::WebSocket))
     });
-    match preferred.into() {
-        Preferred::Only(Transport::WebSocket) => websocket.await,
-        Preferred::Only(_) => webtransport.await,
-        Preferred::WebTransport => race(webtransport, websocket).await,
-        Preferred::WebSocket => race(websocket, webtransport).await,
+    match transports {
+        Transports::Only(Transport::WebSocket) => websocket.await,
+        Transports::Only(Transport::WebTransport) => webtransport.await,
+        Transports::First(Transport::WebTransport) => race::race(webtransport, websocket).await,
+        Transports::First(Transport::WebSocket) => race::race(websocket, webtransport).await,
     }
 }
 
 async fn in_time<T>(
     what: &str,
-    opening: impl Future<Output = Result<T, Error>>,
-) -> Result<T, Error> {
-    let late = |_| Err(failed(what)(&format!("no answer in {} s", OPEN.as_secs())));
+    opening: impl Future<Output = Result<T, Refused>>,
+) -> Result<T, Refused> {
+    let late = |_| Err(failed(what)(&format!("no answer in {} s", OPEN.as_secs())).into());
     timeout(OPEN, opening).await.unwrap_or_else(late)
-}
-
-/// The first of both that succeeds; the first has a head start. When one has failed the other has
-/// little time left: a host that refuses one seldom answers late on the other.
-async fn race<T>(
-    first: impl Future<Output = Result<T, Error>>,
-    second: impl Future<Output = Result<T, Error>>,
-) -> Result<T, Error> {
-    let (mut first, mut second) = (pin!(first), pin!(second));
-    match timeout(HEAD_START, &mut first).await {
-        Ok(Ok(opened)) => return Ok(opened),
-        Ok(Err(error)) => return after(error, second).await,
-        Err(_) => {}
-    }
-    tokio::select! {
-        opened = &mut first => match opened {
-            Ok(opened) => Ok(opened),
-            Err(error) => after(error, second).await,
-        },
-        opened = &mut second => match opened {
-            Ok(opened) => Ok(opened),
-            Err(error) => after(error, first).await,
-        },
-    }
-}
-
-/// The other one, after one has failed.
-async fn after<T>(
-    failed: Error,
-    other: impl Future<Output = Result<T, Error>>,
-) -> Result<T, Error> {
-    match timeout(LEFT, other).await {
-        Ok(opened) => opened.map_err(|error| both(&failed, &error)),
-        Err(_) => Err(failed),
-    }
-}
-
-/// What the gateway itself says counts; else both.
-fn both(first: &Error, second: &Error) -> Error {
-    match (first, second) {
-        (Error::Connect(first), Error::Connect(second)) => {
-            Error::Connect(format!("{first}; {second}"))
-        }
-        (Error::Connect(_), other) | (other, _) => other.clone(),
-    }
 }
 
 impl Wire {
     /// Says hello, and waits to be welcomed.
     pub(crate) async fn hello(&mut self, hello: Hello) -> Result<Welcome, Error> {
-        let hello = ClientFrame::from(hello).encode(ENCODING);
+        let hello = ClientFrame::from(hello).encode(self.encoding());
         let welcomed = async {
             match self {
                 Self::WebSocket(socket) => socket.ask(hello).await,
@@ -157,12 +115,20 @@ impl Wire {
         }
     }
 
+    fn encoding(&self) -> Encoding {
+        match self {
+            Self::WebSocket(socket) => socket.encoding(),
+            Self::WebTransport(session) => session.encoding(),
+        }
+    }
+
     /// What is said on it from now on.
     pub(crate) fn link(&self) -> (Arc<Link>, mpsc::Receiver<ClientFrame>) {
-        match self {
-            Self::WebSocket(_) => Link::new(None),
-            Self::WebTransport(session) => Link::new(Some(session.connection())),
-        }
+        let streams = match self {
+            Self::WebSocket(_) => None,
+            Self::WebTransport(session) => Some(session.connection()),
+        };
+        Link::new(self.encoding(), streams)
     }
 
     /// Drives it to its end.
@@ -179,12 +145,12 @@ impl Wire {
     }
 }
 
-fn decode(frame: &[u8]) -> Result<GatewayFrame, Error> {
+fn decode(frame: &[u8], encoding: Encoding) -> Result<GatewayFrame, Error> {
     let limits = Limits {
         bytes: MAX_FRAME_BYTES,
         ..Limits::default()
     };
-    GatewayFrame::decode(frame, ENCODING, &limits)
+    GatewayFrame::decode(frame, encoding, &limits)
         .map_err(|refusal| Error::Decode(refusal.to_string()))
 }
 

@@ -4,15 +4,21 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use macula_proto::frame::{
-    ClientFrame, Frame, GatewayFrame,
-    stream::{Splitter, put_frame},
+use macula_proto::{
+    Encoding,
+    frame::{
+        ClientFrame, Frame, GatewayFrame,
+        stream::{Splitter, put_frame},
+    },
 };
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use wtransport::{Connection, Endpoint, RecvStream, SendStream, error::StreamReadError};
+use wtransport::{
+    Connection, Endpoint, RecvStream, SendStream,
+    error::{StreamReadError, StreamWriteError},
+};
 
-use super::{ENCODING, End, MAX_FRAME_BYTES, Reply, decode, failed};
+use super::{End, FAREWELL, MAX_FRAME_BYTES, Refused, Reply, decode, failed};
 use crate::{Error, config::Config, shared::Shared};
 
 /// What is read of a stream at a time.
@@ -31,6 +37,7 @@ pub(crate) struct Session {
 pub(crate) struct Stream {
     send: SendStream,
     incoming: Incoming,
+    encoding: Encoding,
 }
 
 /// The frames that come on a stream.
@@ -38,10 +45,11 @@ pub(crate) struct Stream {
 struct Incoming {
     recv: RecvStream,
     splitter: Splitter,
+    encoding: Encoding,
 }
 
 impl Session {
-    pub(super) async fn open(config: &Config) -> Result<Self, Error> {
+    pub(super) async fn open(config: &Config) -> Result<Self, Refused> {
         let client = wtransport::ClientConfig::builder()
             .with_bind_default()
             .with_custom_tls(config.trust.tls(b"h3")?)
@@ -53,11 +61,15 @@ impl Session {
         let url = format!("https://{}:{}/v1/connect", config.host, config.port);
         let connection = endpoint.connect(url).await;
         let connection = connection.map_err(|error| failed("WebTransport")(&error))?;
-        let control = Stream::open(&connection).await?;
+        let control = Stream::open(&connection, config.encoding).await?;
         Ok(Self {
             connection,
             control,
         })
+    }
+
+    pub(super) fn encoding(&self) -> Encoding {
+        self.control.encoding
     }
 
     pub(super) fn connection(&self) -> Connection {
@@ -82,18 +94,23 @@ impl Session {
     ) -> End {
         let Self {
             connection,
-            control: Stream { mut send, incoming },
+            control,
         } = self;
+        let Stream {
+            mut send,
+            incoming,
+            encoding,
+        } = control;
         tokio::select! {
             () = read(incoming, shared) => {}
-            () = write(&mut send, outgoing) => {}
-            () = invocations(&connection, shared) => {}
+            () = write(&mut send, outgoing, encoding) => {}
+            () = invocations(&connection, shared, encoding) => {}
             _ = connection.closed() => {}
             () = closing.cancelled() => {
                 // The end of the control stream is the end of the session; it is over when the gateway
                 // has closed it, or does not answer.
                 let _ = send.finish().await;
-                let _ = tokio::time::timeout(super::HEAD_START, connection.closed()).await;
+                let _ = tokio::time::timeout(FAREWELL, connection.closed()).await;
                 return End::Closing;
             }
         }
@@ -105,21 +122,25 @@ impl Session {
 async fn read(mut incoming: Incoming, shared: &Arc<Shared>) {
     let link = shared.link();
     while let Ok(Some(frame)) = incoming.next().await {
-        if let Some((invoke, handler)) = shared.heard(frame)
+        if let Some(invocation) = shared.heard(frame)
             && let Some(link) = &link
         {
-            shared.answer(invoke, handler, Reply::Link(Arc::clone(link)));
+            shared.answer(invocation, Reply::Link(Arc::clone(link)));
         }
     }
 }
 
 /// Writes what is said on the control stream.
-async fn write(send: &mut SendStream, mut outgoing: mpsc::Receiver<ClientFrame>) {
+async fn write(
+    send: &mut SendStream,
+    mut outgoing: mpsc::Receiver<ClientFrame>,
+    encoding: Encoding,
+) {
     let mut batch = Vec::new();
     let mut bytes = Vec::new();
     while outgoing.recv_many(&mut batch, BATCH).await > 0 {
         for frame in batch.drain(..) {
-            put_frame(&mut bytes, &frame.encode(ENCODING));
+            put_frame(&mut bytes, &frame.encode(encoding));
         }
         if send.write_all(&bytes).await.is_err() {
             return;
@@ -129,39 +150,42 @@ async fn write(send: &mut SendStream, mut outgoing: mpsc::Receiver<ClientFrame>)
 }
 
 /// Answers the calls that the gateway asks on streams of its own.
-async fn invocations(connection: &Connection, shared: &Arc<Shared>) {
+async fn invocations(connection: &Connection, shared: &Arc<Shared>, encoding: Encoding) {
     while let Ok((send, recv)) = connection.accept_bi().await {
         let shared = Arc::clone(shared);
         // As many as the session has calls in flight, which the gateway bounds.
         tokio::spawn(async move {
-            let mut stream = Stream::new(send, recv);
+            let mut stream = Stream::new(send, recv, encoding);
             if let Ok(Some(frame)) = stream.incoming.next().await
-                && let Some((invoke, handler)) = shared.heard(frame)
+                && let Some(invocation) = shared.heard(frame)
             {
-                shared
-                    .answering(*invoke, handler, Reply::Stream(stream))
-                    .await;
+                shared.answer(invocation, Reply::Stream(stream));
             }
         });
     }
 }
 
 impl Stream {
-    fn new(send: SendStream, recv: RecvStream) -> Self {
-        let splitter = Splitter::new(MAX_FRAME_BYTES);
+    fn new(send: SendStream, recv: RecvStream, encoding: Encoding) -> Self {
+        let incoming = Incoming {
+            recv,
+            splitter: Splitter::new(MAX_FRAME_BYTES),
+            encoding,
+        };
         Self {
             send,
-            incoming: Incoming { recv, splitter },
+            incoming,
+            encoding,
         }
     }
 
-    pub(super) async fn open(connection: &Connection) -> Result<Self, Error> {
+    pub(super) async fn open(connection: &Connection, encoding: Encoding) -> Result<Self, Error> {
         let opening = connection.open_bi().await;
         let opening = opening.map_err(|error| failed("WebTransport")(&error))?;
         let (send, recv) = opening
             .await
             .map_err(|error| failed("WebTransport")(&error))?;
-        Ok(Self::new(send, recv))
+        Ok(Self::new(send, recv, encoding))
     }
 
     /// Says a request, and takes what is answered until the operation or the transport has ended.
@@ -181,13 +205,21 @@ impl Stream {
 
     pub(super) async fn write(&mut self, frame: &ClientFrame) -> Result<(), Error> {
         let mut bytes = Vec::with_capacity(64);
-        put_frame(&mut bytes, &frame.encode(ENCODING));
+        put_frame(&mut bytes, &frame.encode(self.encoding));
         let written = self.send.write_all(&bytes).await;
         written.map_err(|error| failed("WebTransport")(&error))
     }
 
+    /// Ends our half, and waits until the gateway has all of it, or wants no more of it.
+    pub(super) async fn finished(&mut self) -> Result<(), Error> {
+        match self.send.finish().await {
+            Ok(()) | Err(StreamWriteError::Stopped(_)) => Ok(()),
+            Err(error) => Err(failed("WebTransport")(&error)),
+        }
+    }
+
     /// Ends our half. Does not wait until the gateway has all of it, which may take a while.
-    pub(super) fn finish(&mut self) {
+    fn finish(&mut self) {
         // The gateway may want no more of it, or be gone: then there is nothing to end.
         let _ = self.send.finish().now_or_never();
     }
@@ -211,7 +243,7 @@ impl Incoming {
         loop {
             let frame = self.splitter.next_frame();
             if let Some(frame) = frame.map_err(|error| Error::Decode(error.to_string()))? {
-                match decode(&frame) {
+                match decode(&frame, self.encoding) {
                     Ok(frame) => return Ok(Some(frame)),
                     // A later gateway may say what this client does not know.
                     Err(error) => tracing::debug!(%error, "a frame is passed over"),

@@ -144,7 +144,7 @@ impl Target {
     }
 
     pub(super) async fn live(&mut self, transport: Transport) -> Result<String, String> {
-        let mesh = self.connect.clone().transport(transport).await;
+        let mesh = self.connect.clone().transports([transport]).await;
         match mesh {
             Ok(mesh) => {
                 mesh.close().await;
