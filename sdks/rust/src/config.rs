@@ -94,7 +94,8 @@ impl Connect {
     }
 
     /// Which transports to use, the preferred one first; WebTransport and then WebSocket unless said
-    /// otherwise. Where there are two both are tried, and the one that answered is tried first from then on.
+    /// otherwise. Where there are two both are tried, and the one that answered at a gateway is tried there
+    /// first from then on, in all sessions of the process.
     pub fn transports(mut self, transports: impl IntoIterator<Item = Transport>) -> Self {
         self.transports = transports.into_iter().collect();
         self
@@ -190,14 +191,6 @@ impl Transports {
                 Ok(Self::Only(*first))
             }
             [first, ..] => Ok(Self::First(*first)),
-        }
-    }
-
-    /// The same, with the one first that has answered last.
-    pub(crate) fn after(self, answered: Transport) -> Self {
-        match self {
-            Self::Only(_) => self,
-            Self::First(_) => Self::First(answered),
         }
     }
 }

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     Error, Mesh, State, Transport,
     backoff::Backoff,
-    config::{Config, Transports},
+    config::Config,
     shared::{Inner, Shared},
     wire::{self, End, Refused, Wire},
 };
@@ -51,7 +51,7 @@ type Opened = (Wire, mpsc::Receiver<ClientFrame>, Transport);
 
 /// Opens the session.
 pub(crate) async fn start(config: Config) -> Result<Mesh, Error> {
-    let begun = begin(&config, config.transports, config.token.clone()).await;
+    let begun = begin(&config, config.token.clone()).await;
     let begun = begun.map_err(|refused| refused.error)?;
     let (link, outgoing) = begun.wire.link();
     let (on, state) = (begun.on, State::Connected(begun.on));
@@ -81,13 +81,9 @@ struct Begun {
 }
 
 /// Begins a session with the token, or with a new one if the gateway does not take it.
-async fn begin(
-    config: &Config,
-    transports: Transports,
-    mut token: Option<Arc<str>>,
-) -> Result<Begun, Refused> {
+async fn begin(config: &Config, mut token: Option<Arc<str>>) -> Result<Begun, Refused> {
     let open = async |token| {
-        let (mut wire, on) = wire::open(config, transports).await?;
+        let (mut wire, on) = wire::open(config).await?;
         let hello = Hello {
             token,
             realm: config.realm.clone(),
@@ -120,8 +116,9 @@ struct Supervisor {
 }
 
 impl Supervisor {
-    async fn run(self, (mut wire, mut outgoing, mut on): Opened) {
+    async fn run(self, opened: Opened) {
         let mut backoff = Backoff::default();
+        let (mut wire, mut outgoing, _) = opened;
         let error = loop {
             let began = Instant::now();
             match wire.run(outgoing, &self.shared, &self.closing).await {
@@ -129,22 +126,25 @@ impl Supervisor {
                 End::Lost => {}
             }
             backoff.lost(self.shared.lost(), began.elapsed());
-            match self.reconnect(on, &mut backoff).await {
-                Ok(again) => (wire, outgoing, on) = again,
+            let on = match self.reconnect(&mut backoff).await {
+                Ok(again) => {
+                    (wire, outgoing) = (again.0, again.1);
+                    again.2
+                }
                 Err(error) => break error,
-            }
+            };
             self.shared.state.send_replace(State::Connected(on));
         };
         self.shared.close(&error);
     }
 
     /// Connects again, and goes on where the session was or begins a new one.
-    async fn reconnect(&self, last: Transport, backoff: &mut Backoff) -> Result<Opened, Error> {
+    async fn reconnect(&self, backoff: &mut Backoff) -> Result<Opened, Error> {
         let mut asked = None;
         loop {
             let attempt = async {
                 sleep(backoff.next(rand::random(), asked)).await;
-                self.attempt(last).await
+                self.attempt().await
             };
             let opened = tokio::select! {
                 opened = attempt => opened,
@@ -161,9 +161,8 @@ impl Supervisor {
         }
     }
 
-    async fn attempt(&self, last: Transport) -> Result<Opened, Refused> {
-        let transports = self.config.transports.after(last);
-        let (mut wire, on) = wire::open(&self.config, transports).await?;
+    async fn attempt(&self) -> Result<Opened, Refused> {
+        let (mut wire, on) = wire::open(&self.config).await?;
         let (token, resume) = {
             let inner = self.shared.inner.lock();
             let token = inner.welcome.token.clone().or(inner.token.clone());
@@ -184,20 +183,20 @@ impl Supervisor {
                 Ok((wire, outgoing, on))
             }
             // The session is over, or forgotten there, as after a restart. Our token may still be good.
-            Err(error) if error.is_no_session() => self.anew(transports).await,
+            Err(error) if error.is_no_session() => self.anew().await,
             Err(error) => Err(error.into()),
         }
     }
 
     /// Begins a new session in place of one that cannot go on.
-    async fn anew(&self, transports: Transports) -> Result<Opened, Refused> {
+    async fn anew(&self) -> Result<Opened, Refused> {
         let token = self.shared.inner.lock().token.clone();
         let Begun {
             wire,
             on,
             welcome,
             token,
-        } = begin(&self.config, transports, token).await?;
+        } = begin(&self.config, token).await?;
         let (link, outgoing) = wire.link();
         self.shared.go_on(link, |inner: &mut Inner| {
             (inner.welcome, inner.token) = (welcome, token);

@@ -1,12 +1,13 @@
 //! The transports.
 //!
-//! - [`websocket`], [`webtransport`]: one each. [`race`]: which of them answers first. [`link`]: what is said
-//!   on the one in use.
+//! - [`websocket`], [`webtransport`]: one each. [`race`]: which of them answers first,
+//!   [`winners`]: which has before. [`link`]: what is said on the one in use.
 
 mod link;
 mod race;
 mod websocket;
 mod webtransport;
+mod winners;
 
 use std::{sync::Arc, time::Duration};
 
@@ -64,11 +65,8 @@ impl From<Error> for Refused {
     }
 }
 
-/// Opens a transport: the one that is told, or the first of both that answers.
-pub(crate) async fn open(
-    config: &Config,
-    transports: Transports,
-) -> Result<(Wire, Transport), Refused> {
+/// Opens a transport: the only one that may be used, or the first of both that answers.
+pub(crate) async fn open(config: &Config) -> Result<(Wire, Transport), Refused> {
     let webtransport = in_time("WebTransport", async {
         let session = webtransport::Session::open(config).await?;
         let wire = Wire::WebTransport(Box::new(session));
@@ -78,12 +76,17 @@ pub(crate) async fn open(
         let socket = websocket::Socket::open(config).await?;
         Ok((Wire::WebSocket(Box::new(socket)), Transport::WebSocket))
     });
-    match transports {
-        Transports::Only(Transport::WebSocket) => websocket.await,
-        Transports::Only(Transport::WebTransport) => webtransport.await,
-        Transports::First(Transport::WebTransport) => race::race(webtransport, websocket).await,
-        Transports::First(Transport::WebSocket) => race::race(websocket, webtransport).await,
-    }
+    let preferred = match config.transports {
+        Transports::Only(Transport::WebSocket) => return websocket.await,
+        Transports::Only(Transport::WebTransport) => return webtransport.await,
+        Transports::First(preferred) => winners::of(config).unwrap_or(preferred),
+    };
+    let opened = match preferred {
+        Transport::WebTransport => race::race(webtransport, websocket).await?,
+        Transport::WebSocket => race::race(websocket, webtransport).await?,
+    };
+    winners::remember(config, opened.1);
+    Ok(opened)
 }
 
 async fn in_time<T>(
