@@ -18,6 +18,22 @@ pub struct EventId(u128);
 
 /// Crockford's base 32, the alphabet of ULIDs.
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+/// What each byte stands for, in either case.
+const DIGITS: [u8; 256] = digits();
+const NO_DIGIT: u8 = 0xFF;
+
+const fn digits() -> [u8; 256] {
+    let mut digits = [NO_DIGIT; 256];
+    let mut digit = 0;
+    while digit < ALPHABET.len() {
+        let letter = ALPHABET[digit];
+        digits[letter as usize] = digit as u8;
+        digits[letter.to_ascii_lowercase() as usize] = digit as u8;
+        digit += 1;
+    }
+    digits
+}
 /// The length of an id as text.
 const ID_CHARS: usize = 26;
 
@@ -71,11 +87,11 @@ impl FromStr for EventId {
             return Err(EventIdError);
         }
         text.bytes().try_fold(Self(0), |id, byte| {
-            let digit = ALPHABET
-                .iter()
-                .position(|&c| c == byte.to_ascii_uppercase())
-                .ok_or(EventIdError)?;
-            Ok(Self(id.0 << 5 | digit as u128))
+            let digit = DIGITS[usize::from(byte)];
+            if digit == NO_DIGIT {
+                return Err(EventIdError);
+            }
+            Ok(Self(id.0 << 5 | u128::from(digit)))
         })
     }
 }

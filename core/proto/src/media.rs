@@ -99,6 +99,12 @@ impl MediaType {
     /// # Errors
     /// [`MediaTypeError`] says what was expected, and where.
     pub fn parse(text: &str) -> Result<Self, MediaTypeError> {
+        // Most often it is one of the two, as we write them ourselves.
+        for encoding in [Encoding::MsgPack, Encoding::Json] {
+            if text == encoding.media_type() {
+                return Ok(Self::Known(encoding));
+            }
+        }
         let text = text.trim_matches([' ', '\t']);
         if text.len() > MAX_MEDIA_TYPE_BYTES {
             return Err(MediaTypeError::TooLong(text.len()));
