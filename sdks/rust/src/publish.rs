@@ -44,24 +44,40 @@ impl Publish {
         self
     }
 
+    /// Publishes it without waiting to hear of it: as soon as it can be said. In the order of those that are
+    /// published so, and faster; but what is refused is not told, and what is lost with the transport is lost.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a topic or a payload that cannot be one, [`Error::Closed`].
+    pub async fn unacknowledged(self) -> Result<(), Error> {
+        let mesh = self.mesh.clone();
+        let publish = self.checked()?;
+        mesh.shared().tell(publish.into()).await
+    }
+
     async fn run(self) -> Result<EventId, Error> {
-        let topic = Topic::parse(&self.topic).map_err(|error| Error::Invalid(error.to_string()))?;
-        let payload = self.payload?;
+        let mesh = self.mesh.clone();
+        let mut publish = self.checked()?;
         let request = |id| {
-            let publish = frame::Publish {
-                id: Some(id),
-                realm: None,
-                topic,
-                idempotency_key: self.key,
-                headers: self.headers,
-                payload,
-            };
+            publish.id = Some(id);
             publish.into()
         };
-        match self.mesh.shared().ask(request, None).await? {
+        match mesh.shared().ask(request, None).await? {
             GatewayFrame::Published(published) => Ok(published.event_id),
             other => Err(unexpected(&other)),
         }
+    }
+
+    fn checked(self) -> Result<frame::Publish, Error> {
+        let topic = Topic::parse(&self.topic).map_err(|error| Error::Invalid(error.to_string()))?;
+        Ok(frame::Publish {
+            id: None,
+            realm: None,
+            topic,
+            idempotency_key: self.key,
+            headers: self.headers,
+            payload: self.payload?,
+        })
     }
 }
 

@@ -151,6 +151,28 @@ impl Shared {
         }
     }
 
+    /// Says what has no answer, as soon as there is a transport with room for it.
+    pub(crate) async fn tell(&self, mut frame: ClientFrame) -> Result<(), Error> {
+        let mut state = self.state.subscribe();
+        loop {
+            let link = {
+                let inner = self.inner.lock();
+                if let Some(error) = &inner.closed {
+                    return Err(error.clone());
+                }
+                inner.link.clone()
+            };
+            if let Some(link) = link {
+                match link.tell(frame).await {
+                    Ok(()) => return Ok(()),
+                    Err(unsaid) => frame = unsaid,
+                }
+            }
+            // It fails only when the session has ended.
+            state.changed().await.map_err(|_| Error::Closed)?;
+        }
+    }
+
     /// Begins an operation that lasts; a task says it and hears what comes of it.
     pub(crate) async fn begin_lasting(
         self: &Arc<Self>,

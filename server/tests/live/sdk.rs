@@ -50,11 +50,18 @@ async fn a_program_calls_serves_publishes_subscribes_and_discovers() {
             let Some(Delivery::Event(event)) = soon(events.next()).await else {
                 panic!("expected an event");
             };
-            let payload = macula_client::Payload {
-                content_type: event.content_type,
-                bytes: event.payload,
-            };
+            let payload = event.content();
             assert_eq!((event.id, decode::<i64>(&payload).unwrap()), (id, n));
+        }
+        for n in 0..500 {
+            soon(two.publish("t.b", &n).unacknowledged()).await.unwrap();
+        }
+        for expected in 0..500 {
+            let Some(Delivery::Event(event)) = soon(events.next()).await else {
+                panic!("expected an event");
+            };
+            let n: i64 = decode(&event.content()).unwrap();
+            assert_eq!(n, expected);
         }
         let status = one.status();
         let counts = (status.subscriptions, status.services, status.calls);
@@ -177,10 +184,7 @@ async fn a_program_goes_on_over_websocket_when_udp_is_cut() {
         let Some(Delivery::Event(event)) = soon(events.next()).await else {
             panic!("expected an event");
         };
-        let payload = macula_client::Payload {
-            content_type: event.content_type,
-            bytes: event.payload,
-        };
+        let payload = event.content();
         assert_eq!(decode::<i64>(&payload).unwrap(), n);
     }
     publishing.await.unwrap();

@@ -56,6 +56,11 @@ impl Link {
         let _ = self.out.send(frame).await;
     }
 
+    /// The same; gives the frame back if it was not said.
+    pub(crate) async fn tell(&self, frame: ClientFrame) -> Result<(), ClientFrame> {
+        self.out.send(frame).await.map_err(|unsaid| unsaid.0)
+    }
+
     /// Says a frame from where nothing can wait.
     pub(crate) fn post(self: &Arc<Self>, frame: ClientFrame) {
         if let Err(TrySendError::Full(frame)) = self.out.try_send(frame) {
@@ -100,7 +105,7 @@ impl Reply {
     /// transport was lost.
     pub(crate) async fn finish(self, answer: ClientFrame) -> Result<(), ClientFrame> {
         match self {
-            Self::Link(link) => link.out.send(answer).await.map_err(|unsent| unsent.0),
+            Self::Link(link) => link.tell(answer).await,
             Self::Stream(mut stream) => {
                 let given = async {
                     stream.write(&answer).await?;

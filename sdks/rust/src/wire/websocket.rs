@@ -40,6 +40,9 @@ use crate::{Error, config::Config, shared::Shared};
 /// Frames that are written together.
 const BATCH: usize = 64;
 
+/// What is read of the socket at a time: as much as a record of TLS holds. All of it is cleared before each read.
+const READ_BUFFER_BYTES: usize = 16 << 10;
+
 type Stream = WebSocketStream<TlsStream<TcpStream>>;
 type Sender = SplitSink<Stream, Message>;
 type Receiver = SplitStream<Stream>;
@@ -75,6 +78,7 @@ impl Socket {
             .headers_mut()
             .insert(SEC_WEBSOCKET_PROTOCOL, protocol);
         let bounds = WebSocketConfig::default()
+            .read_buffer_size(READ_BUFFER_BYTES)
             .max_frame_size(Some(MAX_FRAME_BYTES))
             .max_message_size(Some(MAX_FRAME_BYTES));
         let opened = tokio_tungstenite::client_async_with_config(request, tls, Some(bounds));
