@@ -21,8 +21,8 @@ use wtransport::{
 use super::{End, FAREWELL, MAX_FRAME_BYTES, Refused, Reply, decode, failed};
 use crate::{Error, config::Config, shared::Shared};
 
-/// What is read of a stream at a time.
-const READ_BYTES: usize = 4 << 10;
+/// The most that is read of a stream at a time.
+const READ_BYTES: usize = 64 << 10;
 /// Frames that are written together.
 const BATCH: usize = 64;
 
@@ -239,7 +239,6 @@ impl Stream {
 impl Incoming {
     /// The next frame; none when the stream has ended.
     async fn next(&mut self) -> Result<Option<GatewayFrame>, Error> {
-        let mut piece = [0; READ_BYTES];
         loop {
             let frame = self.splitter.next_frame();
             if let Some(frame) = frame.map_err(|error| Error::Decode(error.to_string()))? {
@@ -250,8 +249,14 @@ impl Incoming {
                 }
                 continue;
             }
-            match self.recv.read(&mut piece).await {
-                Ok(Some(length)) => self.splitter.push(&piece[..length]),
+            // As it came from the wire: a future that held a buffer would be moved about with it.
+            match self
+                .recv
+                .quic_stream_mut()
+                .read_chunk(READ_BYTES, true)
+                .await
+            {
+                Ok(Some(chunk)) => self.splitter.push(&chunk.bytes),
                 Ok(None) => return Ok(None),
                 Err(error) => return Err(failed("WebTransport")(&error)),
             }
