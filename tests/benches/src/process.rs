@@ -72,6 +72,12 @@ pub fn own_memory() -> u64 {
     memory(std::process::id()).unwrap_or(0)
 }
 
+/// Processor time of this program so far, in steps of 10 ms.
+#[must_use]
+pub fn own_time() -> Duration {
+    time(std::process::id()).unwrap_or_default()
+}
+
 fn memory(id: u32) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{id}/status")).ok()?;
     let line = status

@@ -95,8 +95,9 @@ impl Seen {
 #[derive(Default)]
 struct Figures {
     per_second: Vec<f64>,
-    /// Microseconds of the server's processor time for each event.
+    /// Microseconds of the server's processor time for each event, and of this program's.
     cost: Vec<f64>,
+    own_cost: Vec<f64>,
     /// Resident memory of this program after each round, in MiB.
     memory: Vec<f64>,
 }
@@ -108,13 +109,15 @@ impl Figures {
         events: u64,
         round: impl Future<Output = anyhow::Result<()>>,
     ) -> anyhow::Result<()> {
-        let (began, busy) = (Instant::now(), server.time());
+        let (began, busy, own) = (Instant::now(), server.time(), process::own_time());
         timeout(ROUND, round)
             .await
             .context("a round takes too long")??;
         let (took, busy) = (began.elapsed(), server.time() - busy);
+        let own = process::own_time() - own;
         self.per_second.push(events as f64 / took.as_secs_f64());
         self.cost.push(busy.as_secs_f64() * 1e6 / events as f64);
+        self.own_cost.push(own.as_secs_f64() * 1e6 / events as f64);
         self.memory
             .push(process::own_memory() as f64 / f64::from(1 << 20));
         Ok(())
@@ -123,9 +126,10 @@ impl Figures {
     fn print(&self, what: &str) {
         let memory: Vec<_> = self.memory.iter().map(|mib| format!("{mib:.0}")).collect();
         println!(
-            "  {what}: {:.0} a second, {:.1} µs of the server's processor time each; memory here {} MiB",
+            "  {what}: {:.0} a second; processor time each: server {:.1} µs, clients {:.1} µs; clients' memory {} MiB",
             median(&self.per_second),
             median(&self.cost),
+            median(&self.own_cost),
             memory.join(" "),
         );
     }
