@@ -9,6 +9,7 @@ use std::{
 };
 
 use anyhow::{Context, ensure};
+use bytes::Bytes;
 use clap::Parser;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use macula_benches::{macula::Macula, nats::Nats, process, process::Process, sdk, table::median};
@@ -40,8 +41,12 @@ struct Arguments {
 }
 
 const TOPIC: &str = "bench.events";
+/// Where a reader of NATS talks to itself.
+const READY: &str = "bench.ready";
 /// How long a round may take.
 const ROUND: Duration = Duration::from_secs(120);
+/// After so long without an event those that are missing are lost.
+const SILENCE: Duration = Duration::from_secs(10);
 
 /// What is published: some 40 bytes.
 #[derive(Serialize, Deserialize)]
@@ -75,6 +80,14 @@ impl Seen {
             left: events as usize,
             window: Arc::clone(window),
         }
+    }
+
+    /// What comes next, which must come soon.
+    async fn next<T>(&self, next: impl Future<Output = Option<T>>) -> anyhow::Result<T> {
+        let next = timeout(SILENCE, next).await;
+        let lost = || format!("{} of {} events are lost", self.left, self.all.len());
+        next.with_context(lost)?
+            .context("the subscription has ended")
     }
 
     fn add(&mut self, payload: &Payload) -> anyhow::Result<()> {
@@ -178,15 +191,15 @@ async fn main() -> anyhow::Result<()> {
     let mut ours: Vec<_> = ours.map(|one| (one, Figures::default())).collect();
     let mut theirs = Figures::default();
     for _ in 0..arguments.rounds {
-        for ((_, transport, way), figures) in &mut ours {
+        for ((what, transport, way), figures) in &mut ours {
             let round = by_macula(&arguments, &macula, *transport, *way);
-            figures
-                .add(&macula.process, arguments.events, round)
-                .await?;
+            let added = figures.add(&macula.process, arguments.events, round).await;
+            added.with_context(|| (*what).to_owned())?;
         }
         if let Some(nats) = &nats {
             let round = by_nats(&arguments, nats);
-            theirs.add(&nats.process, arguments.events, round).await?;
+            let added = theirs.add(&nats.process, arguments.events, round).await;
+            added.context("NATS")?;
         }
     }
     println!(
@@ -224,17 +237,16 @@ async fn by_macula(
             }
         })
     };
-    while seen.left > 0 {
-        match deliveries
-            .next()
-            .await
-            .context("the subscription has ended")?
-        {
-            Delivery::Event(event) => seen.add(&event.content())?,
-            gap @ Delivery::Gap { .. } => anyhow::bail!("expected an event, found {gap:?}"),
+    let reading = async {
+        while seen.left > 0 {
+            match seen.next(deliveries.next()).await? {
+                Delivery::Event(event) => seen.add(&event.content())?,
+                gap @ Delivery::Gap { .. } => anyhow::bail!("expected an event, found {gap:?}"),
+            }
         }
-    }
-    publishing.await??;
+        Ok(())
+    };
+    tokio::try_join!(async { publishing.await? }, reading)?;
     drop(deliveries);
     publisher.close().await;
     reader.close().await;
@@ -270,8 +282,10 @@ async fn unacknowledged(publisher: &Mesh, events: u64, window: &Semaphore) -> an
 async fn by_nats(arguments: &Arguments, nats: &Nats) -> anyhow::Result<()> {
     let (publisher, reader) = (nats.connect().await?, nats.connect().await?);
     let mut messages = reader.subscribe(TOPIC).await?;
-    // Without it the first events may be gone before the server knows of the subscription.
-    reader.flush().await?;
+    // A subscription has no answer: when what comes behind it is back, the server knows of it.
+    let mut ready = reader.subscribe(READY).await?;
+    reader.publish(READY, Bytes::new()).await?;
+    ready.next().await.context("the connection has ended")?;
     let window = Arc::new(Semaphore::new(arguments.window));
     let mut seen = Seen::new(arguments.events, &window);
     let events = arguments.events;
@@ -285,15 +299,16 @@ async fn by_nats(arguments: &Arguments, nats: &Nats) -> anyhow::Result<()> {
         publisher.flush().await?;
         anyhow::Ok(())
     });
-    while seen.left > 0 {
-        let message = messages
-            .next()
-            .await
-            .context("the subscription has ended")?;
-        seen.add(&Payload {
-            content_type: MediaType::MSGPACK,
-            bytes: message.payload,
-        })?;
-    }
-    publishing.await?
+    let reading = async {
+        while seen.left > 0 {
+            let message = seen.next(messages.next()).await?;
+            seen.add(&Payload {
+                content_type: MediaType::MSGPACK,
+                bytes: message.payload,
+            })?;
+        }
+        Ok(())
+    };
+    tokio::try_join!(async { publishing.await? }, reading)?;
+    Ok(())
 }
