@@ -20,7 +20,7 @@ use crate::{
 
 /// The name of the protocol.
 const PROTOCOL: &str = "certificate/1";
-/// How often it is asked whether it is time.
+/// How often it is asked whether it is time, and whenever a peer comes or goes.
 const EVERY: Duration = Duration::from_secs(60);
 /// How long one answer may take.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -65,6 +65,7 @@ async fn serve(shared: Arc<Shared>) {
 }
 
 async fn ask(shared: Arc<Shared>) {
+    let mut changes = shared.changes.clone();
     loop {
         let now = SystemTime::now();
         let membership = &shared.admission.membership;
@@ -85,7 +86,10 @@ async fn ask(shared: Arc<Shared>) {
         }
         tokio::select! {
             () = tokio::time::sleep(EVERY) => {}
-            () = shared.ended() => return,
+            // Somebody may have come who can be asked.
+            changed = changes.changed() => if changed.is_err() {
+                return;
+            },
         }
     }
 }

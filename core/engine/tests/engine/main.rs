@@ -4,6 +4,7 @@
 mod dht;
 mod ends;
 mod joins;
+mod names;
 mod streams;
 mod support;
 mod trust;

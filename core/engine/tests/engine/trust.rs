@@ -87,3 +87,20 @@ async fn a_seed_of_another_cluster_does_not_take_a_node_in() {
     assert_eq!(dialed, Err(DialError::Refused(Refusal::OtherCluster)));
     assert_eq!(node.engine.membership().certificate(), None);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn half_through_its_life_a_certificate_is_renewed_by_who_can() {
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+    let authority = Authority::generate();
+    let seed = founder(&authority).await;
+    let key = NodeKey::generate();
+    let began = SystemTime::now();
+    let old = authority.certify(key.id(), began - DAY * 20, DAY * 30);
+    let node = start(config(key, Membership::certified(old), &[&seed])).await;
+    eventually("the certificate is renewed", async || {
+        let certificate = node.engine.membership().certificate().unwrap();
+        certificate.expires() > began + DAY * 29
+    })
+    .await;
+    assert!(node.knows(seed.id()));
+}
