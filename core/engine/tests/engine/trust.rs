@@ -63,7 +63,8 @@ async fn one_that_is_revoked_is_refused_and_has_to_go_if_it_is_in() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_whose_certificate_expires_has_to_go() {
     let authority = Authority::generate();
-    let seed = founder(&authority).await;
+    // Who cannot renew it either.
+    let seed = joiner(&authority, &[]).await;
     let key = NodeKey::generate();
     let short = authority.certify(key.id(), SystemTime::now(), Duration::from_secs(3));
     let mut node = start(config(key, Membership::certified(short), &[&seed])).await;
