@@ -51,7 +51,7 @@ pub enum StartError {
     NoCredential,
     /// TLS could not be set up.
     #[error("cannot set up TLS: {0}")]
-    Tls(rustls::Error),
+    Tls(String),
     /// A socket could not be bound.
     #[error("cannot listen at {address}: {error}")]
     Listen {

@@ -63,7 +63,7 @@ impl Engine {
         let ledger = Ledger::default();
         let settings = &config.settings;
         let transport = Quic::new(&config.key, settings, admission.clone(), ledger.clone());
-        let transport = transport.map_err(StartError::Tls)?;
+        let transport = transport.map_err(|error| StartError::Tls(error.to_string()))?;
         let switchboard = Arc::new(Switchboard::new(settings, counters));
         let board = switchboard.clone();
         let mut swarm = swarm::build(&config, &protocols, transport, ledger, board)?;

@@ -2,7 +2,7 @@
 //!
 //! libp2p has a QUIC transport of its own. It needs `ring` beside aws-lc-rs, wraps keys in certificates that
 //! only libp2p reads, and gives no way to say why a connection is closed
-//! ([ADR 0009](../../../../docs/adr/0009-the-engine-is-a-crate-with-a-transport-of-its-own.md)).
+//! ([ADR 0010](../../../../docs/adr/0010-the-engine-is-a-crate-with-a-transport-of-its-own.md)).
 //!
 //! - [`tls`]: who is at the other end.
 //! - [`listener`]: one socket, and who knocks at it.
