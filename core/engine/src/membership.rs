@@ -24,7 +24,7 @@ use crate::{
 pub const CERTIFICATE_TTL: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// The file of the authority's key in a data directory.
-const AUTHORITY_FILE: &str = "cluster.key";
+pub const AUTHORITY_FILE: &str = "cluster.key";
 /// The file of the node's certificate in a data directory.
 const CERTIFICATE_FILE: &str = "cluster.jwt";
 
