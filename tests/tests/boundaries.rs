@@ -11,8 +11,9 @@ use std::{
 use serde_json::Value;
 
 /// Dependencies of each crate of ours on others of ours.
-const OURS: [(&str, &[&str]); 7] = [
+const OURS: [(&str, &[&str]); 8] = [
     ("macula-proto", &[]),
+    ("macula-engine", &[]),
     ("macula-mesh", &["macula-proto"]),
     (
         "macula-server",
@@ -35,11 +36,12 @@ const PURE: [&str; 6] = [
 ];
 
 /// What the mesh must not know.
-const NOT_IN_CORE: [&str; 8] = [
+const NOT_IN_CORE: [&str; 9] = [
     "axum",
     "clap",
     "h3",
     "hyper",
+    "libp2p",
     "quinn",
     "rustls",
     "utoipa",
@@ -47,7 +49,7 @@ const NOT_IN_CORE: [&str; 8] = [
 ];
 
 /// What the tree may have once only.
-const ONE_VERSION: [&str; 14] = [
+const ONE_VERSION: [&str; 16] = [
     "aws-lc-rs",
     "axum",
     "bytes",
@@ -55,6 +57,8 @@ const ONE_VERSION: [&str; 14] = [
     "http",
     "http-body",
     "hyper",
+    "libp2p-core",
+    "libp2p-swarm",
     "quinn",
     "rustls",
     "serde",
@@ -191,6 +195,23 @@ fn the_core_knows_no_http() {
                 "{crate_name} uses {dependency}"
             );
         }
+    }
+}
+
+/// What a crate shows: the lines that declare something public. libp2p's types are within, never on the outside.
+#[test]
+fn the_engine_shows_nothing_of_libp2p() {
+    let folder = root().join("core/engine/src");
+    for path in sources(&["rs"])
+        .iter()
+        .filter(|path| path.starts_with(&folder))
+    {
+        let text = fs::read_to_string(path).unwrap();
+        let mut shown = text.lines().map(str::trim_start);
+        let words = ["libp2p", "PeerId", "Multiaddr", "quinn::", "rustls::"];
+        let found = shown
+            .find(|line| line.starts_with("pub ") && words.iter().any(|word| line.contains(word)));
+        assert_eq!(found, None, "{}", path.display());
     }
 }
 

@@ -1,0 +1,154 @@
+//! Peers that do not greet as they should, over real QUIC.
+
+use std::{sync::Arc, time::Duration};
+
+use quinn::{ClientConfig, Connection, Endpoint};
+
+use super::*;
+use crate::{
+    Authority, Config, Engine, NodeKey, Settings, Stats,
+    transport::{code, tls},
+};
+
+/// A hello that is good but for its credential.
+fn hello(cluster: ClusterId, certificate: Option<String>, invite: Option<String>) -> Vec<u8> {
+    let about = About {
+        boot: 1,
+        issues: false,
+        listens: Vec::new(),
+    };
+    let hello = Frame::Hello {
+        level: "cluster".to_owned(),
+        cluster,
+        certificate,
+        invite,
+        about,
+    };
+    let body = serde_json::to_vec(&hello).unwrap();
+    [&(body.len() as u16).to_be_bytes()[..], &body].concat()
+}
+
+async fn engine(authority: &Authority) -> Engine {
+    let key = NodeKey::generate();
+    let now = SystemTime::now();
+    let (engine, _) = Engine::start(Config {
+        membership: Membership::founding(authority.clone(), key.id(), now),
+        key,
+        level: "cluster".to_owned(),
+        listen: vec!["127.0.0.1:0".parse().unwrap()],
+        seeds: Vec::new(),
+        dns: None,
+        settings: Settings {
+            greeting_timeout: Duration::from_millis(500),
+            ..Settings::default()
+        },
+    })
+    .await
+    .unwrap();
+    engine
+}
+
+async fn connect(key: &NodeKey, engine: &Engine) -> (Endpoint, Connection) {
+    let (client, _) = tls::configurations(key).unwrap();
+    let endpoint = Endpoint::client("127.0.0.1:0".parse().unwrap()).unwrap();
+    let to = engine.addresses()[0];
+    let connecting = endpoint.connect_with(ClientConfig::new(client), to, "a.b");
+    let connection = connecting.unwrap().await.unwrap();
+    (endpoint, connection)
+}
+
+/// The reason that the engine closes a connection with on which this was said first.
+async fn refused(engine: &Engine, key: &NodeKey, said: &[u8]) -> Option<Refusal> {
+    let (_endpoint, connection) = connect(key, engine).await;
+    // It stays open: what is missing may come still.
+    let (mut send, _receive) = connection.open_bi().await.unwrap();
+    let _ = send.write_all(said).await;
+    let closed = tokio::time::timeout(Duration::from_secs(30), connection.closed()).await;
+    code::refused(&closed.expect("closed before the deadline"))
+}
+
+fn total(stats: &Stats) -> u64 {
+    stats.refused.iter().map(|(_, count)| count).sum()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_does_not_greet_well_is_closed_with_the_reason() {
+    let authority = Authority::generate();
+    let engine = engine(&authority).await;
+    let (key, other) = (NodeKey::generate(), NodeKey::generate());
+    let (cluster, now) = (authority.cluster(), SystemTime::now());
+    let hour = Duration::from_secs(3_600);
+    let certificate = |node: &NodeKey, at| {
+        let certificate = authority.certify(node.id(), at, hour);
+        Some(certificate.text().to_owned())
+    };
+    let forged = Authority::generate().certify(key.id(), now, hour);
+    let forged = Some(forged.text().to_owned());
+    let old = authority.invite(now - hour * 2, hour, 1);
+    let old = Some(old.text().to_owned());
+    let stranger = ClusterId::from_bytes([9; 32]);
+    let cases = [
+        (Vec::new(), Refusal::TooSlow),
+        (vec![0], Refusal::TooSlow),
+        (vec![0xff; 100_000], Refusal::Malformed),
+        (b"\x00\x04null".to_vec(), Refusal::Malformed),
+        (b"GET / HTTP/1.1\r\n\r\n".to_vec(), Refusal::Malformed),
+        (hello(cluster, None, None), Refusal::NoCredential),
+        (hello(stranger, None, None), Refusal::OtherCluster),
+        (
+            hello(cluster, certificate(&other, now), None),
+            Refusal::OtherNode,
+        ),
+        (
+            hello(cluster, certificate(&key, now - hour * 2), None),
+            Refusal::Expired,
+        ),
+        (
+            hello(cluster, certificate(&key, now + hour), None),
+            Refusal::NotYetValid,
+        ),
+        (hello(cluster, forged, None), Refusal::BadSignature),
+        (hello(cluster, None, old), Refusal::Expired),
+        (
+            hello(cluster, None, certificate(&key, now)),
+            Refusal::Malformed,
+        ),
+    ];
+    for (number, (said, expected)) in cases.iter().enumerate() {
+        let why = refused(&engine, &key, said).await;
+        assert_eq!(why, Some(*expected), "case {number}");
+        let stats = engine.stats().await;
+        assert_eq!(total(&stats), number as u64 + 1);
+        assert_eq!((stats.peers, stats.connected), (0, 0));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_address_that_is_refused_again_and_again_is_not_listened_to() {
+    let authority = Authority::generate();
+    let engine = Arc::new(engine(&authority).await);
+    let key = NodeKey::generate();
+    let said = hello(authority.cluster(), None, None);
+    for _ in 0..32 {
+        let why = refused(&engine, &key, &said).await;
+        assert_eq!(why, Some(Refusal::NoCredential));
+    }
+    let (client, _) = tls::configurations(&key).unwrap();
+    let endpoint = Endpoint::client("127.0.0.1:0".parse().unwrap()).unwrap();
+    // One more may be heard by the time that all this took.
+    let mut heard = 0;
+    loop {
+        let to = engine.addresses()[0];
+        let connecting = endpoint.connect_with(ClientConfig::new(client.clone()), to, "a.b");
+        let Ok(connection) = connecting.unwrap().await else {
+            break;
+        };
+        let (mut send, _receive) = connection.open_bi().await.unwrap();
+        let _ = send.write_all(&said).await;
+        connection.closed().await;
+        heard += 1;
+        assert!(heard < 32, "it is listened to still");
+    }
+    let refused = engine.stats().await.refused;
+    assert!(refused.contains(&(Refusal::TooMany, 1)));
+}

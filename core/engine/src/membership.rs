@@ -1,0 +1,320 @@
+//! What a node is a member of, and how it shows it.
+
+use std::{
+    fs,
+    io::ErrorKind,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use parking_lot::RwLock;
+
+use crate::{
+    id::{ClusterId, NodeId},
+    key::{self, KeyError},
+    trust::{
+        authority::Authority, certificate::Certificate, invite::JoinToken, refusal::Refusal,
+        revoked::Revoked,
+    },
+};
+
+/// How long a certificate is good. Half a life before its end a new one is asked for, so that a node may be
+/// away from its cluster's authority for 15 days.
+pub const CERTIFICATE_TTL: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// The file of the authority's key in a data directory.
+pub const AUTHORITY_FILE: &str = "cluster.key";
+/// The file of the node's certificate in a data directory.
+const CERTIFICATE_FILE: &str = "cluster.jwt";
+
+/// The membership of one node in one cluster. A clone is the same membership.
+#[derive(Debug, Clone)]
+pub struct Membership(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    cluster: ClusterId,
+    authority: Option<Authority>,
+    /// What is shown until there is a certificate.
+    invite: Option<JoinToken>,
+    certificate: RwLock<Option<Certificate>>,
+    /// Where the certificate is kept; in memory only if nowhere.
+    file: Option<PathBuf>,
+    revoked: RwLock<Revoked>,
+}
+
+/// What a node shows when it greets another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Credential {
+    Certificate(String),
+    Invite(String),
+}
+
+impl Membership {
+    /// The membership that a data directory holds. Without one there: with a join token, of the cluster that
+    /// it invites to; without, of a new cluster, whose authority is made.
+    ///
+    /// A join token for another cluster than the one in the directory is refused: a node is of one.
+    ///
+    /// # Errors
+    /// A file cannot be used, or holds something else.
+    pub fn open(
+        directory: &Path,
+        node: NodeId,
+        invite: Option<JoinToken>,
+        now: SystemTime,
+    ) -> Result<Self, MembershipError> {
+        let file = directory.join(CERTIFICATE_FILE);
+        let text = match fs::read_to_string(&file) {
+            Ok(text) => Some(text),
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) => return Err(KeyError::Io { path: file, error }.into()),
+        };
+        let authority_file = directory.join(AUTHORITY_FILE);
+        let authority = match Authority::load(&authority_file) {
+            Err(KeyError::Io { error, .. }) if error.kind() == ErrorKind::NotFound => {
+                let founds = invite.is_none() && text.is_none();
+                founds
+                    .then(|| Authority::load_or_make(&authority_file))
+                    .transpose()?
+            }
+            other => Some(other?),
+        };
+        let kept = text.as_deref().map(unchecked_cluster).transpose();
+        let kept = kept.map_err(|_| MembershipError::NoCertificate(file.clone()))?;
+        let found = authority.as_ref().map(Authority::cluster).or(kept);
+        let asked = invite.as_ref().map(JoinToken::cluster);
+        let cluster = match (found, asked) {
+            (Some(found), Some(asked)) if found != asked => {
+                return Err(MembershipError::OtherCluster { found, asked });
+            }
+            (found, asked) => found
+                .or(asked)
+                .expect("an authority was made if neither is"),
+        };
+        let certificate = text.and_then(|text| Certificate::read(text.trim(), cluster).ok());
+        let certificate = certificate.filter(|found| found.node() == node);
+        let membership = Self(Arc::new(Inner {
+            cluster,
+            authority,
+            invite,
+            certificate: RwLock::new(certificate),
+            file: Some(file),
+            revoked: RwLock::default(),
+        }));
+        membership.renew_own(node, now);
+        Ok(membership)
+    }
+
+    /// A membership with the authority itself, kept nowhere.
+    #[must_use]
+    pub fn founding(authority: Authority, node: NodeId, now: SystemTime) -> Self {
+        let certificate = authority.certify(node, now, CERTIFICATE_TTL);
+        Self::new(
+            authority.cluster(),
+            Some(authority),
+            None,
+            Some(certificate),
+        )
+    }
+
+    /// A membership by a certificate, kept nowhere.
+    #[must_use]
+    pub fn certified(certificate: Certificate) -> Self {
+        Self::new(certificate.cluster(), None, None, Some(certificate))
+    }
+
+    /// A membership that a join token will bring, kept nowhere.
+    #[must_use]
+    pub fn invited(invite: JoinToken) -> Self {
+        Self::new(invite.cluster(), None, Some(invite), None)
+    }
+
+    fn new(
+        cluster: ClusterId,
+        authority: Option<Authority>,
+        invite: Option<JoinToken>,
+        certificate: Option<Certificate>,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            cluster,
+            authority,
+            invite,
+            certificate: RwLock::new(certificate),
+            file: None,
+            revoked: RwLock::default(),
+        }))
+    }
+
+    /// The cluster.
+    #[must_use]
+    pub fn cluster(&self) -> ClusterId {
+        self.0.cluster
+    }
+
+    /// The authority, if this node has it.
+    #[must_use]
+    pub fn authority(&self) -> Option<&Authority> {
+        self.0.authority.as_ref()
+    }
+
+    /// The certificate, once there is one.
+    #[must_use]
+    pub fn certificate(&self) -> Option<Certificate> {
+        self.0.certificate.read().clone()
+    }
+
+    /// Sets who is revoked, from now on and for those who are connected.
+    pub fn revoke(&self, revoked: Revoked) {
+        *self.0.revoked.write() = revoked;
+    }
+
+    pub(crate) fn credential(&self) -> Option<Credential> {
+        let certificate = self.certificate();
+        let certificate = certificate.map(|found| Credential::Certificate(found.text().to_owned()));
+        let invite = || self.0.invite.as_ref();
+        certificate.or_else(|| invite().map(|invite| Credential::Invite(invite.text().to_owned())))
+    }
+
+    /// Checks what a node shows. What it is let in with; and that it is new to the node if it was invited.
+    pub(crate) fn admit(
+        &self,
+        node: NodeId,
+        credential: &Credential,
+        now: SystemTime,
+    ) -> Result<(Certificate, bool), Refusal> {
+        let revoked = self.0.revoked.read();
+        match credential {
+            Credential::Certificate(text) => {
+                let certificate = Certificate::read(text, self.0.cluster)?;
+                certificate.check(node, now, &revoked)?;
+                Ok((certificate, false))
+            }
+            Credential::Invite(text) => {
+                let invite: JoinToken = text.parse()?;
+                if invite.cluster() != self.0.cluster {
+                    return Err(Refusal::OtherCluster);
+                }
+                invite.check(node, now, &revoked)?;
+                let authority = self.authority().ok_or(Refusal::NoAuthority)?;
+                Ok((authority.certify(node, now, CERTIFICATE_TTL), true))
+            }
+        }
+    }
+
+    /// Whether a certificate that was let in is good still.
+    pub(crate) fn recheck(
+        &self,
+        certificate: &Certificate,
+        now: SystemTime,
+    ) -> Result<(), Refusal> {
+        certificate.check(certificate.node(), now, &self.0.revoked.read())
+    }
+
+    /// A new certificate for a member whose own is good.
+    pub(crate) fn renew(&self, node: NodeId, now: SystemTime) -> Option<Certificate> {
+        Some(self.authority()?.certify(node, now, CERTIFICATE_TTL))
+    }
+
+    /// Takes a certificate that another node gave to this one.
+    pub(crate) fn take(&self, text: &str, node: NodeId, now: SystemTime) -> Result<(), Refusal> {
+        let certificate = Certificate::read(text, self.0.cluster)?;
+        certificate.check(node, now, &Revoked::default())?;
+        self.keep(certificate);
+        Ok(())
+    }
+
+    /// Whether another node should be asked for a certificate.
+    pub(crate) fn renewal_due(&self, now: SystemTime) -> bool {
+        let certificate = self.certificate();
+        certificate.is_some_and(|certificate| certificate.renewal_due(now))
+    }
+
+    /// With the authority at hand, nobody needs to be asked.
+    pub(crate) fn renew_own(&self, node: NodeId, now: SystemTime) {
+        let due = self
+            .certificate()
+            .is_none_or(|found| found.renewal_due(now));
+        if let Some(certificate) = due.then(|| self.renew(node, now)).flatten() {
+            self.keep(certificate);
+        }
+    }
+
+    fn keep(&self, certificate: Certificate) {
+        if let Some(file) = &self.0.file
+            && let Err(error) = key::write_over(file, certificate.text().as_bytes())
+        {
+            // It is good for as long as the process runs; the next start joins again.
+            tracing::error!(path = %file.display(), %error, "cannot keep the certificate");
+        }
+        *self.0.certificate.write() = Some(certificate);
+    }
+}
+
+/// Of which cluster a certificate says that it is.
+fn unchecked_cluster(text: &str) -> Result<ClusterId, Refusal> {
+    crate::trust::certificate::named_cluster(text.trim())
+}
+
+/// Why a data directory holds no membership.
+#[derive(Debug, thiserror::Error)]
+pub enum MembershipError {
+    /// A file cannot be used.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The certificate's file holds something else.
+    #[error("expected a membership certificate in {0}")]
+    NoCertificate(PathBuf),
+    /// The directory is of one cluster, the join token of another.
+    #[error(
+        "the data directory is of cluster {found}, the join token of {asked}: take another directory, or \
+         remove {AUTHORITY_FILE} and {CERTIFICATE_FILE} from this one"
+    )]
+    OtherCluster {
+        /// The directory's.
+        found: ClusterId,
+        /// The token's.
+        asked: ClusterId,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::NodeKey;
+
+    #[test]
+    fn the_first_node_founds_and_finds_its_cluster_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let (node, now) = (NodeKey::generate().id(), SystemTime::now());
+        let open = |invite| Membership::open(directory.path(), node, invite, now);
+        let founded = open(None).unwrap();
+        assert!(founded.authority().is_some());
+        let again = open(None).unwrap();
+        assert_eq!(again.cluster(), founded.cluster());
+        assert_eq!(again.certificate(), founded.certificate());
+        let other = Authority::generate().invite(now, CERTIFICATE_TTL, 1);
+        let error = open(Some(other)).unwrap_err();
+        assert!(matches!(error, MembershipError::OtherCluster { .. }));
+    }
+
+    #[test]
+    fn who_was_invited_keeps_its_certificate() {
+        let directory = tempfile::tempdir().unwrap();
+        let (node, now) = (NodeKey::generate().id(), SystemTime::now());
+        let authority = Authority::generate();
+        let invite = authority.invite(now, CERTIFICATE_TTL, 1);
+        let open = |invite| Membership::open(directory.path(), node, invite, now).unwrap();
+        let invited = open(Some(invite));
+        assert!(matches!(invited.credential(), Some(Credential::Invite(_))));
+        let text = authority
+            .certify(node, now, CERTIFICATE_TTL)
+            .text()
+            .to_owned();
+        invited.take(&text, node, now).unwrap();
+        let member = open(None);
+        assert_eq!(member.cluster(), authority.cluster());
+        assert_eq!(member.credential(), Some(Credential::Certificate(text)));
+    }
+}

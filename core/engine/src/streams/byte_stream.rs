@@ -1,0 +1,133 @@
+//! One stream in both directions.
+
+use std::{
+    fmt, io,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll, Waker},
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    sync::OwnedSemaphorePermit,
+};
+use tokio_util::compat::{Compat, FuturesAsyncReadCompatExt};
+
+/// Bytes in order, in both directions, with back pressure. `shutdown` ends what is written, and what was
+/// written until then arrives. Dropped before `shutdown` it is reset: the peer's reading fails.
+///
+/// Of a protocol that the peer does not serve one learns on the first read.
+pub struct ByteStream {
+    inner: Compat<libp2p::Stream>,
+    /// Whether what is written has ended.
+    ended: bool,
+    failed: bool,
+    _open: Open,
+}
+
+/// Counts a stream for as long as it is open.
+pub(super) struct Open {
+    gauge: Arc<AtomicUsize>,
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Open {
+    pub(super) fn new(gauge: Arc<AtomicUsize>, permit: Option<OwnedSemaphorePermit>) -> Self {
+        gauge.fetch_add(1, Ordering::Relaxed);
+        Self {
+            gauge,
+            _permit: permit,
+        }
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.gauge.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl ByteStream {
+    pub(super) fn new(stream: libp2p::Stream, open: Open) -> Self {
+        Self {
+            inner: stream.compat(),
+            ended: false,
+            failed: false,
+            _open: open,
+        }
+    }
+}
+
+impl Drop for ByteStream {
+    fn drop(&mut self) {
+        if !self.ended && !self.failed {
+            // An empty write abandons a stream of our transport.
+            let mut nobody = Context::from_waker(Waker::noop());
+            let _ = Pin::new(&mut self.inner).poll_write(&mut nobody, &[]);
+        }
+    }
+}
+
+impl ByteStream {
+    /// Notes a failure. libp2p's streams must not be touched after one.
+    fn note<T>(&mut self, polled: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        self.failed |= matches!(polled, Poll::Ready(Err(_)));
+        polled
+    }
+
+    fn check(&self) -> io::Result<()> {
+        if self.failed {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        Ok(())
+    }
+}
+
+impl AsyncRead for ByteStream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.check()?;
+        let polled = Pin::new(&mut self.inner).poll_read(cx, buffer);
+        self.note(polled)
+    }
+}
+
+impl AsyncWrite for ByteStream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.check()?;
+        if bytes.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        // When this fails, the peer wants no more; it may have something to say still.
+        Pin::new(&mut self.inner).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.check()?;
+        let polled = Pin::new(&mut self.inner).poll_flush(cx);
+        self.note(polled)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.check()?;
+        let polled = Pin::new(&mut self.inner).poll_shutdown(cx);
+        self.ended |= matches!(polled, Poll::Ready(Ok(())));
+        self.note(polled)
+    }
+}
+
+impl fmt::Debug for ByteStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ByteStream")
+    }
+}
