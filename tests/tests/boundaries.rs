@@ -14,7 +14,7 @@ use serde_json::Value;
 const OURS: [(&str, &[&str]); 8] = [
     ("macula-proto", &[]),
     ("macula-crdt", &[]),
-    ("macula-mesh", &["macula-proto"]),
+    ("macula-mesh", &["macula-crdt", "macula-proto"]),
     (
         "macula-server",
         &["macula-client", "macula-mesh", "macula-proto"],

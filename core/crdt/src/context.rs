@@ -7,7 +7,7 @@ use crate::{
     codec::{Codec, DecodeError, Reader, put_length},
     lane::mix,
     ranges::Ranges,
-    retired::Records,
+    retired::{Records, Retired},
 };
 
 /// All dots that a replica has seen, and the members that it knows as retired. A peer makes a delta
@@ -38,6 +38,15 @@ pub struct Digest<I> {
     pub(crate) retired: Records<I>,
 }
 
+impl<I> Default for Digest<I> {
+    fn default() -> Self {
+        Self {
+            lanes: BTreeMap::new(),
+            retired: Records::default(),
+        }
+    }
+}
+
 /// What a digest says of one actor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Summary {
@@ -58,6 +67,27 @@ impl<I: Id> Digest<I> {
     #[must_use]
     pub fn seen(&self, actor: &Actor<I>) -> Option<&Ranges> {
         self.lanes.get(actor).map(|summary| &summary.seen)
+    }
+
+    /// Each actor of which something was seen.
+    pub fn actors(&self) -> impl Iterator<Item = &Actor<I>> {
+        self.lanes.keys()
+    }
+
+    /// Each member that it knows as retired.
+    pub fn retired(&self) -> impl Iterator<Item = (&I, &Retired)> {
+        self.retired.0.iter()
+    }
+
+    /// The digest with one range an actor at most. It says that less was seen, so that whoever answers it
+    /// tells more than is needed; that does no harm.
+    #[must_use]
+    pub fn floor(mut self) -> Self {
+        self.lanes.retain(|_, summary| {
+            summary.seen = summary.seen.take_front(1);
+            summary.seen.contains(1)
+        });
+        self
     }
 
     /// A hash of all: equal if the replicas are.

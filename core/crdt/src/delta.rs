@@ -33,18 +33,15 @@ impl<I, K, V> Default for Delta<I, K, V> {
     }
 }
 
-impl<I: Id, K, V> fmt::Debug for Delta<I, K, V> {
+impl<I: fmt::Debug, K, V> fmt::Debug for Delta<I, K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Delta({} entries", self.len())?;
+        write!(f, "Delta(retired {:?}", self.retired.0)?;
         for (actor, lane) in &self.lanes {
             let live: Vec<_> = lane.live.keys().collect();
-            write!(
-                f,
-                ", {:?}.{}: {:?} of {:?}",
-                actor.id, actor.incarnation, live, lane.seen
-            )?;
+            let Actor { id, incarnation } = actor;
+            write!(f, ", {id:?}.{incarnation}: {live:?} of {:?}", lane.seen)?;
         }
-        write!(f, ", retired {:?})", self.retired.0)
+        f.write_str(")")
     }
 }
 

@@ -42,7 +42,7 @@ impl<I: Id, K: PartialEq, V: PartialEq> PartialEq for State<I, K, V> {
 
 impl<I: Id, K: Eq, V: Eq> Eq for State<I, K, V> {}
 
-impl<I: Id, K, V> fmt::Debug for State<I, K, V> {
+impl<I: fmt::Debug, K, V> fmt::Debug for State<I, K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.all.fmt(f)
     }
@@ -108,6 +108,12 @@ impl<I: Id, K: Ord + Clone, V: Clone> State<I, K, V> {
     #[must_use]
     pub fn retired(&self, id: &I) -> Option<Retired> {
         self.all.retired.0.get(id).copied()
+    }
+
+    /// How many members there are records of.
+    #[must_use]
+    pub fn retired_count(&self) -> usize {
+        self.all.retired.0.len()
     }
 
     /// Whether the actor is retired.
@@ -241,6 +247,20 @@ impl<I: Id, K: Ord + Clone, V: Clone> State<I, K, V> {
             theirs => lane.since(theirs.map(|theirs| &theirs.seen)),
         };
         self.delta(&digest.retired, since)
+    }
+
+    /// Whether a replica with this digest may have something to tell this one.
+    #[must_use]
+    pub fn lacks(&self, digest: &Digest<I>) -> bool {
+        let news = digest.lanes.iter().any(|(actor, theirs)| {
+            let lane = self.all.lanes.get(actor);
+            !self.is_retired(actor)
+                && lane.is_none_or(|ours| {
+                    let removed = ours.seen == theirs.seen && ours.hash != theirs.hash;
+                    removed || !ours.seen.covers(&theirs.seen)
+                })
+        });
+        news || !digest.retired.beyond(&self.all.retired).0.is_empty()
     }
 
     fn delta(
