@@ -7,12 +7,14 @@
 //! - [`pubsub`]: events: who reads what, replay, bounded queues, gaps.
 //! - [`rpc`]: calls: providers, policies, deadlines, progress, cancelling.
 //! - [`discover`]: what is there under a pattern.
+//! - [`gossip`]: how the nodes of a cluster bring each other's state up to date; pure.
 //! - [`builtin`]: `system.echo`, `system.time`, `system.info`, `system.count`.
 //! - [`settings`], [`status`], [`clock`]: bounds, figures, time.
 
 mod builtin;
 pub mod clock;
 pub mod discover;
+pub mod gossip;
 pub mod mesh;
 pub mod pubsub;
 pub mod rpc;

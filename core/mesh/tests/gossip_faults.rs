@@ -1,0 +1,319 @@
+//! What a node does with peers that lie, send garbage or ask too much, and with its own past lives.
+
+use std::time::Duration;
+
+use macula_mesh::gossip::{Change, ChangeError, Fault, Input, Machine, Now, Output, Settings};
+
+type Gossip = Machine<u8, u64, Vec<u8>>;
+
+const WALL_MS: u64 = 1_000_000;
+
+/// Nodes that hear each other without loss, in virtual time.
+struct Pair {
+    nodes: Vec<Gossip>,
+    now: Now,
+    reports: Vec<Fault>,
+    reborn: usize,
+    sent: Vec<usize>,
+}
+
+impl Pair {
+    fn new(nodes: Vec<Gossip>) -> Self {
+        let now = Now {
+            since: Duration::ZERO,
+            wall_ms: WALL_MS,
+        };
+        let mut pair = Self {
+            nodes,
+            now,
+            reports: Vec::new(),
+            reborn: 0,
+            sent: Vec::new(),
+        };
+        let ids: Vec<u8> = pair.nodes.iter().map(|node| node.me().id).collect();
+        for node in 0..ids.len() {
+            for peer in &ids {
+                pair.nodes[node].handle(Input::PeerUp(*peer), now);
+            }
+        }
+        pair
+    }
+
+    /// Lets time pass, in steps of 10 ms; what is sent in one arrives in the next.
+    fn pass(&mut self, time: Duration) {
+        let end = self.now.since + time;
+        while self.now.since < end {
+            self.now.since += Duration::from_millis(10);
+            self.now.wall_ms += 10;
+            let mut arriving = Vec::new();
+            for node in &mut self.nodes {
+                node.handle_timeout(self.now);
+                let from = node.me().id;
+                while let Some(output) = node.poll() {
+                    match output {
+                        Output::Send { to, bytes } => arriving.push((from, to, bytes)),
+                        Output::Report { fault, .. } => self.reports.push(fault),
+                        Output::Reborn(_) => self.reborn += 1,
+                        Output::Changed(_) => {}
+                    }
+                }
+            }
+            for (from, to, bytes) in arriving {
+                self.sent.push(bytes.len());
+                let receivers = self.nodes.iter_mut().filter(|node| node.me().id == to);
+                for node in receivers {
+                    let bytes = bytes.clone();
+                    node.handle(Input::Received { from, bytes }, self.now);
+                }
+            }
+        }
+    }
+
+    fn change(&mut self, node: usize, change: Change<u8, u64, Vec<u8>>) {
+        self.nodes[node]
+            .change(change, self.now)
+            .expect("there is room");
+    }
+
+    fn keys(&self, node: usize) -> Vec<u64> {
+        self.nodes[node].state().keys().copied().collect()
+    }
+}
+
+fn started(id: u8, settings: &Settings, wall_ms: u64) -> Gossip {
+    let now = Now {
+        since: Duration::ZERO,
+        wall_ms,
+    };
+    Machine::new(settings.clone(), id, u64::from(id), now).expect("settings that work")
+}
+
+fn node(id: u8) -> Gossip {
+    started(id, &Settings::default(), WALL_MS)
+}
+
+/// What a node that has just been asked has reported.
+fn fault(node: &mut Gossip) -> Option<Fault> {
+    while let Some(output) = node.poll() {
+        if let Output::Report { fault, .. } = output {
+            return Some(fault);
+        }
+    }
+    None
+}
+
+fn received(node: &mut Gossip, from: u8, bytes: &[u8]) -> Option<Fault> {
+    let now = Now {
+        since: Duration::ZERO,
+        wall_ms: WALL_MS,
+    };
+    node.handle(
+        Input::Received {
+            from,
+            bytes: bytes.to_vec(),
+        },
+        now,
+    );
+    fault(node)
+}
+
+fn up(node: &mut Gossip, peer: u8) {
+    let now = Now {
+        since: Duration::ZERO,
+        wall_ms: WALL_MS,
+    };
+    node.handle(Input::PeerUp(peer), now);
+}
+
+/// The first message of a node that has said something.
+fn message(mut from: Gossip, wall_ms: u64) -> Vec<u8> {
+    let now = Now {
+        since: Duration::ZERO,
+        wall_ms,
+    };
+    from.handle(Input::PeerUp(1), now);
+    while from.poll().is_some() {}
+    from.change(Change::Write(7, vec![7]), now)
+        .expect("there is room");
+    let since = Duration::from_millis(100);
+    from.handle_timeout(Now { since, wall_ms });
+    match from.poll() {
+        Some(Output::Send { bytes, .. }) => bytes,
+        other => panic!("expected a message, found {other:?}"),
+    }
+}
+
+#[test]
+fn garbage_is_reported_and_changes_nothing() {
+    let mut ann = node(1);
+    up(&mut ann, 2);
+    let good = message(node(2), WALL_MS);
+    let version = [&[9], &good[1..]].concat();
+    let long = vec![0; (64 << 10) + 1];
+    let cut = &good[..good.len() - 1];
+    let before = ann.fingerprint();
+    for bad in [&[][..], &version, &long, cut, b"GET / HTTP/1.1"] {
+        let fault = received(&mut ann, 2, bad);
+        assert!(matches!(fault, Some(Fault::Garbage(_))), "{fault:?}");
+    }
+    assert_eq!(ann.fingerprint(), before);
+    assert_eq!((ann.status().received, ann.status().refused), (5, 5));
+    assert_eq!(received(&mut ann, 2, &good), None);
+    assert!(ann.state().contains(&7));
+}
+
+#[test]
+fn who_is_not_connected_is_not_heard() {
+    let mut ann = node(1);
+    let good = message(node(2), WALL_MS);
+    assert_eq!(received(&mut ann, 2, &good), Some(Fault::Stranger));
+}
+
+#[test]
+fn lesson_27_a_flood_costs_no_more_than_its_bound() {
+    let mut ann = node(1);
+    up(&mut ann, 2);
+    let good = message(node(2), WALL_MS);
+    let refused = (0..3_000)
+        .filter(|_| received(&mut ann, 2, &good) == Some(Fault::Flood))
+        .count();
+    assert_eq!(refused, 2_000);
+}
+
+#[test]
+fn more_digests_than_four_a_second_are_not_answered() {
+    let mut ann = node(1);
+    up(&mut ann, 2);
+    // Version, the kind of a pull, and a digest of one that has seen nothing.
+    let faults: Vec<_> = (0..6)
+        .map(|_| received(&mut ann, 2, &[1, 4, 0, 0]))
+        .collect();
+    assert!(faults[..4].iter().all(Option::is_none), "{faults:?}");
+    assert!(faults[4..].iter().all(|fault| *fault == Some(Fault::Flood)));
+}
+
+#[test]
+fn a_time_that_has_not_come_is_refused() {
+    let mut ann = node(1);
+    up(&mut ann, 2);
+    let ahead = WALL_MS + 9_000;
+    let settings = Settings::default();
+    assert_eq!(
+        received(&mut ann, 2, &message(started(2, &settings, ahead), ahead)),
+        None
+    );
+    let ahead = WALL_MS + 11_000;
+    let fault = received(&mut ann, 2, &message(started(2, &settings, ahead), ahead));
+    assert!(matches!(fault, Some(Fault::Ahead(_))), "{fault:?}");
+    // It started long ago, and its clock has jumped.
+    let fault = received(&mut ann, 2, &message(node(2), ahead));
+    assert!(matches!(fault, Some(Fault::Ahead(_))), "{fault:?}");
+}
+
+#[test]
+fn there_is_a_bound_for_entries() {
+    let settings = Settings {
+        max_entries: 3,
+        ..Settings::default()
+    };
+    let mut pair = Pair::new(vec![started(1, &settings, WALL_MS), node(2)]);
+    for key in 0..3 {
+        pair.change(0, Change::Add(key, vec![]));
+    }
+    let now = pair.now;
+    let more = pair.nodes[0].change(Change::Add(3, vec![]), now);
+    assert_eq!(more, Err(ChangeError::Full(3)));
+    let large = pair.nodes[1].change(Change::Add(4, vec![0; 17 << 10]), now);
+    assert_eq!(large, Err(ChangeError::TooLarge(16 << 10)));
+    pair.change(1, Change::Add(4, vec![]));
+    pair.pass(Duration::from_secs(5));
+    assert_eq!(pair.keys(0), [0, 1, 2]);
+    assert!(
+        pair.reports
+            .iter()
+            .all(|fault| matches!(fault, Fault::Full { .. }))
+    );
+    assert!(!pair.reports.is_empty());
+}
+
+#[test]
+fn a_node_that_was_retired_comes_back_with_what_it_had_said() {
+    let mut pair = Pair::new(vec![node(1), node(2)]);
+    pair.change(0, Change::Add(1, vec![1]));
+    pair.change(0, Change::Write(2, vec![2]));
+    pair.pass(Duration::from_secs(1));
+    let before = pair.nodes[0].me().incarnation;
+    let retire = |incarnation| Change::Retire { id: 1, incarnation };
+    pair.change(1, retire(before));
+    assert!(pair.keys(1).is_empty());
+    pair.pass(Duration::from_secs(1));
+    assert_eq!(pair.reborn, 1);
+    assert_eq!((pair.keys(0), pair.keys(1)), (vec![1, 2], vec![1, 2]));
+    // Again at once: it waits, so that who provokes it costs little.
+    let again = pair.nodes[0].me().incarnation;
+    assert!(again > before);
+    pair.change(1, retire(again));
+    pair.pass(Duration::from_secs(2));
+    let now = pair.now;
+    let change = pair.nodes[0].change(Change::Add(3, vec![]), now);
+    assert_eq!((pair.reborn, change), (1, Err(ChangeError::Retired)));
+    pair.pass(Duration::from_secs(10));
+    assert_eq!((pair.reborn, pair.keys(1)), (2, vec![1, 2]));
+}
+
+#[test]
+fn a_node_whose_clock_was_ahead_in_its_last_life_goes_on_after_it() {
+    let mut before = Pair::new(vec![
+        started(1, &Settings::default(), WALL_MS + 8_000),
+        node(2),
+    ]);
+    before.change(0, Change::Add(1, vec![1]));
+    before.pass(Duration::from_secs(1));
+    let bob = before.nodes.remove(1);
+    let mut pair = Pair::new(vec![started(1, &Settings::default(), WALL_MS + 1_000), bob]);
+    (pair.now.since, pair.now.wall_ms) = (before.now.since, before.now.wall_ms);
+    pair.change(0, Change::Add(2, vec![2]));
+    pair.pass(Duration::from_secs(5));
+    assert_eq!(
+        (pair.reborn, pair.keys(0), pair.keys(1)),
+        (1, vec![2], vec![2])
+    );
+    assert!(pair.nodes[0].me().incarnation > WALL_MS + 8_000);
+}
+
+#[test]
+fn a_newcomer_gets_a_large_state_in_bounded_messages() {
+    let mut pair = Pair::new(vec![node(1), node(2)]);
+    for key in 0..20_000 {
+        pair.change(0, Change::Add(key, vec![5; 100]));
+    }
+    pair.pass(Duration::from_secs(5));
+    assert_eq!(pair.nodes[1].state().len(), 20_000);
+    assert!(pair.nodes[0].fingerprint() == pair.nodes[1].fingerprint());
+    let bytes: usize = pair.sent.iter().sum();
+    assert!(pair.sent.iter().all(|bytes| *bytes <= 64 << 10));
+    // The state once, and what it takes to ask for it.
+    assert!(
+        (20_000 * 100..20_000 * 125).contains(&bytes),
+        "{bytes} bytes"
+    );
+}
+
+#[test]
+fn lesson_01_a_storm_cannot_start() {
+    let mut pair = Pair::new((0..20).map(node).collect());
+    pair.pass(Duration::from_secs(20));
+    let before = pair.sent.len();
+    // One node changes something every 10 ms for ten seconds.
+    for key in 0..1_000 {
+        pair.change(0, Change::Add(key % 50, vec![1]));
+        pair.pass(Duration::from_millis(10));
+    }
+    let sent = pair.sent.len() - before;
+    // Its 500 a second at most, and a few repetitions and questions of each.
+    assert!(sent < 10 * 500 + 20 * 10 * 8, "{sent} messages");
+    assert_eq!(pair.reports, []);
+    pair.pass(Duration::from_secs(3));
+    let first = pair.nodes[0].fingerprint();
+    assert!((1..20).all(|node| pair.nodes[node].fingerprint() == first));
+}
