@@ -15,6 +15,7 @@
 //! - [`envelope`]: an event as one JSON or MessagePack document, payload inline.
 //! - [`frame`]: [`ClientFrame`], [`GatewayFrame`]: what is said in a live session.
 //! - [`live`]: the state of a live session at its gateway.
+//! - [`peer`]: what nodes of one cluster say to each other.
 //! - [`words`]: [`Policy`], [`Overflow`] and other choices.
 //! - [`timestamp`]: RFC 3339, formatting only.
 //! - [`hlc`]: the hybrid logical clock behind event ids.
@@ -31,6 +32,7 @@ pub mod media;
 pub mod name;
 pub mod pattern;
 pub mod payload;
+pub mod peer;
 pub mod timestamp;
 pub mod transcode;
 pub mod value;
