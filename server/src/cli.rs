@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::commands::{call, discover, doctor, publish, serve, status, subscribe};
+use crate::commands::{call, cluster, discover, doctor, publish, serve, status, subscribe};
 
 /// An edge mesh without a centre, and the HTTP gateway in front of it.
 #[derive(Debug, Parser)]
@@ -21,6 +21,9 @@ pub struct Cli {
 pub enum Command {
     /// Run a node: a whole mesh of one, with its gateway.
     Up(Up),
+    /// Try out a cluster on this machine; let nodes into one.
+    #[command(subcommand)]
+    Cluster(cluster::Command),
     /// Call a procedure, wherever it is served.
     Call(call::Arguments),
     /// Publish an event.
@@ -55,4 +58,14 @@ pub struct Up {
     /// A TOML file with settings; see docs/DEPLOYMENT.md.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// Be a node of a cluster, which other nodes reach at this HOST:PORT, over UDP; may be repeated.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub mesh_listen: Vec<String>,
+    /// Join the cluster of the node at this HOST:PORT, or of the nodes that the SRV records of this domain
+    /// name; may be repeated. The first time it takes a token.
+    #[arg(long, value_name = "SEED")]
+    pub join: Vec<String>,
+    /// A file with the token that `macula cluster invite` printed.
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
 }

@@ -26,6 +26,7 @@ fn main() -> anyhow::Result<ExitCode> {
             logging::start(&config.log)?;
             runtime.block_on(node::up(config))
         }
+        Command::Cluster(command) => runtime.block_on(commands::cluster::run(command)),
         client => {
             let code = runtime.block_on(commands::run(client));
             // What is read from standard input cannot be stopped, and is not waited for.

@@ -39,6 +39,7 @@ pub async fn up(config: Config) -> anyhow::Result<ExitCode> {
         version: env!("CARGO_PKG_VERSION"),
     };
     let mesh = Mesh::start(identity, &config.mesh)?;
+    let cluster = config.cluster.join(&mesh, &data_dir, &bound).await?;
     let (trigger, signal) = drain::channel();
     let metrics = Metrics::new();
     let gateway = Gateway::start(mesh, config.api, metrics.clone(), signal.clone());
@@ -59,6 +60,9 @@ pub async fn up(config: Config) -> anyhow::Result<ExitCode> {
         () = keeping => Ok(ExitCode::FAILURE),
     };
     ready.withdraw();
+    if let Some(cluster) = cluster {
+        cluster.leave().await;
+    }
     ended
 }
 

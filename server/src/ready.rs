@@ -8,23 +8,34 @@ use std::{
 };
 
 use anyhow::Context;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::tls::Identity;
 
 /// What a node says of itself once it serves.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Announcement {
     /// The process.
-    pid: u32,
+    pub pid: u32,
     /// Where it listens.
     listen: Vec<SocketAddr>,
     /// The base of its URLs, as its own machine reaches it.
-    url: String,
+    pub url: String,
     /// The certificate of the local authority, if it made the node's.
     ca: Option<PathBuf>,
     /// The SHA-256 of the node's certificate.
     certificate_sha256: String,
+}
+
+/// What the node of a data directory says, if it serves.
+#[must_use]
+pub fn read(data_dir: &Path) -> Option<Announcement> {
+    let told = fs::read(path(data_dir)).ok()?;
+    serde_json::from_slice(&told).ok()
+}
+
+fn path(data_dir: &Path) -> PathBuf {
+    data_dir.join("run").join("ready.json")
 }
 
 /// Writes `run/ready.json` in the data directory.
@@ -40,7 +51,7 @@ impl Ready {
     #[must_use]
     pub fn new(data_dir: &Path, listen: Vec<SocketAddr>, ca: Option<PathBuf>) -> Self {
         Self {
-            path: data_dir.join("run").join("ready.json"),
+            path: path(data_dir),
             listen,
             ca,
         }

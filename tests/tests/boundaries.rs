@@ -15,7 +15,10 @@ const OURS: [(&str, &[&str]); 9] = [
     ("macula-proto", &[]),
     ("macula-crdt", &[]),
     ("macula-engine", &[]),
-    ("macula-mesh", &["macula-crdt", "macula-proto"]),
+    (
+        "macula-mesh",
+        &["macula-crdt", "macula-engine", "macula-proto"],
+    ),
     (
         "macula-server",
         &["macula-client", "macula-mesh", "macula-proto"],

@@ -5,7 +5,11 @@ use std::ops::Bound;
 use macula_proto::{ErrorCode, Pattern, Problem, Realm};
 use serde::{Deserialize, Serialize};
 
-use crate::{Mesh, Policy, Schema, rpc::providers::Listing};
+use crate::{
+    Mesh, Policy, Schema,
+    cluster::{Cluster, Member},
+    rpc::providers::Listing,
+};
 
 /// The most items of one page, and what is given when no limit is asked for.
 pub const MAX_LIMIT: usize = 1000;
@@ -85,6 +89,9 @@ pub struct Item {
     /// What it takes and gives, for procedures.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub schema: Option<Schema>,
+    /// How it is, for other nodes of the cluster.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub member: Option<Member>,
     /// Where it was found.
     pub found_at: Place,
 }
@@ -166,23 +173,57 @@ fn find(mesh: &Mesh, wanted: &Discover, kind: Kind, start: Bound<&str>, room: us
                 .map(|topic| bare(kind, topic, node))
                 .collect()
         }
-        Kind::Node if room > 0 && fits(node) => vec![bare(kind, node.to_owned(), node)],
-        Kind::Node => Vec::new(),
+        Kind::Node => {
+            let mut nodes: Vec<_> = members(mesh)
+                .map(|member| Item {
+                    found_at: place(&member.name),
+                    member: Some(member.clone()),
+                    ..bare(kind, member.name.as_ref().to_owned(), node)
+                })
+                .chain([bare(kind, node.to_owned(), node)])
+                .filter(|item| fits(&item.name))
+                .collect();
+            nodes.sort_by(|a, b| a.name.cmp(&b.name));
+            nodes.truncate(room);
+            nodes
+        }
+    }
+}
+
+/// The other nodes of the cluster, those that are connected.
+fn members(mesh: &Mesh) -> impl Iterator<Item = Member> {
+    let members = mesh.cluster().map(Cluster::members);
+    members
+        .into_iter()
+        .flatten()
+        .filter(|member| member.connected)
+}
+
+fn place(node: &str) -> Place {
+    Place {
+        level: CLUSTER.to_owned(),
+        node: node.to_owned(),
     }
 }
 
 fn procedure(listing: &Listing, node: &str) -> Item {
     let providers = listing.providers.iter().map(|provider| ProviderInfo {
         id: provider.name.as_ref().to_owned(),
-        node: node.to_owned(),
+        node: provider.node.as_deref().unwrap_or(node).to_owned(),
     });
     let first = listing.providers.first();
+    // Providers of this node stand first, so it is found elsewhere only if it is not served here.
+    let found_at = first.and_then(|p| p.node.as_deref()).unwrap_or(node);
     Item {
         providers: providers.collect(),
         policy: Some(listing.policy),
         description: first.and_then(|p| p.description.as_deref().map(str::to_owned)),
         schema: first.and_then(|p| p.schema.as_deref().cloned()),
-        ..bare(Kind::Procedure, listing.procedure.as_str().to_owned(), node)
+        ..bare(
+            Kind::Procedure,
+            listing.procedure.as_str().to_owned(),
+            found_at,
+        )
     }
 }
 
@@ -194,10 +235,8 @@ fn bare(kind: Kind, name: String, node: &str) -> Item {
         policy: None,
         description: None,
         schema: None,
-        found_at: Place {
-            level: CLUSTER.to_owned(),
-            node: node.to_owned(),
-        },
+        member: None,
+        found_at: place(node),
     }
 }
 

@@ -7,15 +7,19 @@
 //! - [`pubsub`]: events: who reads what, replay, bounded queues, gaps.
 //! - [`rpc`]: calls: providers, policies, deadlines, progress, cancelling.
 //! - [`discover`]: what is there under a pattern.
+//! - [`cluster`]: nodes that act as one.
+//! - [`once`]: requests with a key are carried out once.
 //! - [`gossip`]: how the nodes of a cluster bring each other's state up to date; pure.
 //! - [`builtin`]: `system.echo`, `system.time`, `system.info`, `system.count`.
 //! - [`settings`], [`status`], [`clock`]: bounds, figures, time.
 
 mod builtin;
 pub mod clock;
+pub mod cluster;
 pub mod discover;
 pub mod gossip;
 pub mod mesh;
+pub mod once;
 pub mod pubsub;
 pub mod rpc;
 pub mod settings;

@@ -1,13 +1,22 @@
 //! The one handle through which everything else uses the mesh.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use macula_proto::Problem;
+use tokio::sync::Notify;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::{
     Call, Discover, Handler, Page, Publish, Published, Registration, Reply, Serve, Settings,
-    Status, Subscribe, Subscription, builtin, clock::Clock, discover, pubsub::exchange::Exchange,
+    Status, Subscribe, Subscription, builtin,
+    clock::Clock,
+    cluster::{self, Cluster, replay},
+    discover,
+    once::{self, Store},
+    pubsub::exchange::Exchange,
     rpc::providers::Providers,
 };
 
@@ -39,6 +48,11 @@ struct Node {
     started: Instant,
     exchange: Arc<Exchange>,
     providers: Arc<Providers>,
+    store: Store,
+    clock: Clock,
+    /// Told when what is served or wanted here has changed.
+    changed: Arc<Notify>,
+    cluster: OnceLock<Cluster>,
     builtins: parking_lot::Mutex<Vec<Registration>>,
 }
 
@@ -60,12 +74,17 @@ impl Mesh {
         settings: &Settings,
         clock: Clock,
     ) -> Result<Self, Problem> {
-        let exchange = Arc::new(Exchange::new(settings, clock.clone()));
+        let changed = Arc::new(Notify::new());
+        let exchange = Arc::new(Exchange::new(settings, clock.clone(), Arc::clone(&changed)));
         let mesh = Self(Arc::new(Node {
             identity,
             started: Instant::now(),
             exchange: Arc::clone(&exchange),
-            providers: Arc::new(Providers::new(settings)),
+            providers: Arc::new(Providers::new(settings, Arc::clone(&changed))),
+            store: Store::new(settings),
+            clock: clock.clone(),
+            changed,
+            cluster: OnceLock::new(),
             builtins: parking_lot::Mutex::default(),
         }));
         *mesh.0.builtins.lock() = builtin::serve(&mesh, clock)?;
@@ -80,12 +99,63 @@ impl Mesh {
         self.0.exchange.publish(publish)
     }
 
-    /// Subscribes; every event that is published from now on is delivered, or told as missed.
+    /// Subscribes; every event that is published at this node from now on is delivered, or told as missed. Those
+    /// of other nodes come as soon as they know of it.
     ///
     /// # Errors
     /// `overloaded` when the node has its limit of subscriptions.
-    pub fn subscribe(&self, subscribe: Subscribe) -> Result<Subscription, Problem> {
-        self.0.exchange.subscribe(subscribe)
+    pub fn subscribe(&self, wanted: Subscribe) -> Result<Subscription, Problem> {
+        self.0.exchange.subscribe(wanted)
+    }
+
+    /// The same for the whole cluster: waits until the connected nodes know of it, so that it holds for what is
+    /// published there too, and begins with what they have kept.
+    ///
+    /// # Errors
+    /// As [`subscribe`](Self::subscribe).
+    pub async fn subscribe_in_cluster(&self, wanted: Subscribe) -> Result<Subscription, Problem> {
+        let mut subscription = self.subscribe(wanted.clone())?;
+        if let Some(cluster) = self.cluster() {
+            cluster.announced().await;
+            let found = cluster.past(&wanted).await;
+            if !found.is_empty() {
+                let exchange = &self.0.exchange;
+                subscription.rewrite(|here| replay::merge(wanted.replay, here, found, exchange));
+            }
+        }
+        Ok(subscription)
+    }
+
+    /// Waits until the connected nodes of the cluster know what is served and wanted here, for half a second at
+    /// most.
+    pub async fn announced(&self) {
+        if let Some(cluster) = self.cluster() {
+            cluster.announced().await;
+        }
+    }
+
+    /// Makes the node one of a cluster, once.
+    ///
+    /// # Errors
+    /// The settings cannot work, or the network cannot be used.
+    ///
+    /// # Panics
+    /// If it is one of a cluster already.
+    pub async fn join(
+        &self,
+        config: cluster::Config,
+        settings: cluster::Settings,
+    ) -> Result<Cluster, cluster::Error> {
+        let cluster = Cluster::start(self, config, settings).await?;
+        let first = self.0.cluster.set(cluster.clone());
+        first.expect("a node is of one cluster");
+        Ok(cluster)
+    }
+
+    /// The cluster that the node is one of.
+    #[must_use]
+    pub fn cluster(&self) -> Option<&Cluster> {
+        self.0.cluster.get()
     }
 
     /// Calls a procedure. The handler runs while the reply is polled, and is dropped with it.
@@ -103,6 +173,24 @@ impl Mesh {
     /// its limit of providers.
     pub fn serve(&self, serve: Serve, handler: Arc<dyn Handler>) -> Result<Registration, Problem> {
         self.0.providers.serve(serve, handler)
+    }
+
+    /// Claims the key of a request that is to be carried out once, in the whole cluster.
+    ///
+    /// # Errors
+    /// `idempotency_in_flight` while the first request with the key runs, `idempotency_mismatch` when it was
+    /// another request.
+    pub async fn once(&self, key: once::Key, digest: once::Digest) -> Result<once::Begin, Problem> {
+        let here = || self.0.store.begin(key, digest);
+        if let Some(cluster) = self.cluster() {
+            return cluster.claim(key, digest, here).await;
+        }
+        Ok(match here()? {
+            once::Begun::Again(kept) => once::Begin::Again(kept),
+            once::Begun::First(running) => {
+                once::Begin::First(once::Claim(vec![once::Held::Here(running)]))
+            }
+        })
     }
 
     /// Finds procedures, topics and nodes by name.
@@ -130,7 +218,10 @@ impl Mesh {
             replay_bytes: size.replay_bytes,
             providers: node.providers.count(),
             calls: node.providers.calls.load(Relaxed),
+            members: self.cluster().map_or(0, Cluster::size),
             published: counters.published.load(Relaxed),
+            forwarded: counters.forwarded.load(Relaxed),
+            received: counters.received.load(Relaxed),
             delivered: counters.delivered.load(Relaxed),
             dropped: counters.dropped.load(Relaxed),
             gaps: counters.gaps.load(Relaxed),
@@ -149,6 +240,26 @@ impl Mesh {
 
     pub(crate) fn providers(&self) -> &Providers {
         &self.0.providers
+    }
+
+    pub(crate) fn exchange_arc(&self) -> Arc<Exchange> {
+        Arc::clone(&self.0.exchange)
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    pub(crate) fn changed(&self) -> Arc<Notify> {
+        Arc::clone(&self.0.changed)
+    }
+
+    pub(crate) fn now_ms(&self) -> u64 {
+        self.0.clock.now_ms()
+    }
+
+    pub(crate) fn providers_arc(&self) -> Arc<Providers> {
+        Arc::clone(&self.0.providers)
     }
 
     pub(crate) fn downgrade(&self) -> Weak {

@@ -26,6 +26,10 @@ pub struct Settings {
     /// Calls that may wait for one busy provider. Default 1,024. At the bound a new one is
     /// refused: `overloaded`.
     pub max_waiting: usize,
+    /// Seconds that an answer is kept for its idempotency key. Default 600.
+    pub idempotency_seconds: u64,
+    /// Bytes of kept answers. Default 64 MiB. At the bound the least used go.
+    pub idempotency_bytes: u64,
 }
 
 impl Default for Settings {
@@ -39,6 +43,8 @@ impl Default for Settings {
             max_providers: 10_000,
             max_calls: 100_000,
             max_waiting: 1_024,
+            idempotency_seconds: 600,
+            idempotency_bytes: 64 << 20,
         }
     }
 }

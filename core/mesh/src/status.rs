@@ -24,8 +24,14 @@ pub struct Status {
     pub providers: usize,
     /// Calls in flight now, waiting ones included.
     pub calls: usize,
+    /// Other nodes of the cluster that are connected now.
+    pub members: usize,
     /// Events published, in total.
     pub published: u64,
+    /// Events that other nodes wanted, once for each node, in total.
+    pub forwarded: u64,
+    /// Events that came from other nodes, in total.
+    pub received: u64,
     /// Events put into readers' queues, in total.
     pub delivered: u64,
     /// Events that readers lost because they were slow, in total.

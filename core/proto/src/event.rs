@@ -11,8 +11,9 @@ pub const MAX_HEADERS: usize = 16;
 /// The most bytes of all header names and values of one event or call together.
 pub const MAX_HEADER_BYTES: usize = 4096;
 
-/// An event's identity: a ULID, 48 bits of hybrid logical time and 80 bits that grow within one
-/// millisecond. Ids made by one [`Ids`] sort in the order they were made.
+/// An event's identity: a ULID, 48 bits of hybrid logical time, 32 bits that are the same for all ids of
+/// one run of a node, and 48 bits that grow within one millisecond. Ids made by one [`Ids`] sort in the order
+/// they were made.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EventId(u128);
 
@@ -36,6 +37,8 @@ const fn digits() -> [u8; 256] {
 }
 /// The length of an id as text.
 const ID_CHARS: usize = 26;
+/// The bits that count within a millisecond.
+const COUNTING: u32 = 48;
 
 impl EventId {
     /// The id from its 128 bits.
@@ -96,37 +99,48 @@ impl FromStr for EventId {
     }
 }
 
-/// Makes the event ids of one publisher, in rising order.
+/// Makes the event ids of one run of a node, in rising order.
 #[derive(Debug, Clone)]
 pub struct Ids {
     clock: hlc::Clock,
+    /// Drawn at random for each run, so that nobody else makes these ids (lesson 20).
+    epoch: u32,
     last: u128,
 }
 
 impl Ids {
     /// A source of ids that has made none yet.
     #[must_use]
-    pub fn new() -> Self {
+    pub fn new(epoch: u32) -> Self {
         Self {
             clock: hlc::Clock::default(),
+            epoch,
             last: 0,
         }
     }
 
-    /// The next id: greater than every one before. `random` fills the low 80 bits at the first id
+    /// The next id: greater than every one before. `random` fills the low 47 bits at the first id
     /// of a millisecond; later ones in it count up from there.
-    pub fn next(&mut self, wall_ms: u64, random: u128) -> EventId {
+    pub fn next(&mut self, wall_ms: u64, random: u64) -> EventId {
         let time = u128::from(self.clock.tick(wall_ms) & 0xFFFF_FFFF_FFFF);
-        // The top random bit stays clear, so that counting up never runs out within a millisecond.
-        let fresh = time << 80 | (random & (u128::MAX >> 49));
+        // The top one of the counting bits stays clear, so that they never run out within a millisecond.
+        let random = u128::from(random) & ((1 << (COUNTING - 1)) - 1);
+        let fresh = time << 80 | u128::from(self.epoch) << COUNTING | random;
         self.last = fresh.max(self.last + 1);
         EventId(self.last)
     }
-}
 
-impl Default for Ids {
-    fn default() -> Self {
-        Self::new()
+    /// Takes note of an id that another made: every later one of ours is of its millisecond or a later one,
+    /// so that an answer is not older than what it answers. The caller bounds how far ahead of its own clock it
+    /// lets others be.
+    pub fn observe(&mut self, other: EventId) {
+        self.clock.tick(other.time_ms());
+    }
+
+    /// Whether an id is one of this run.
+    #[must_use]
+    pub fn made(&self, id: EventId) -> bool {
+        (id.0 >> COUNTING) as u32 == self.epoch
     }
 }
 
@@ -170,13 +184,25 @@ mod tests {
 
     #[test]
     fn ids_rise_even_when_the_clock_steps_back() {
-        let mut ids = Ids::new();
+        let mut ids = Ids::new(u32::MAX);
         let made: Vec<_> = [5, 5, 9, 3, 3, 10]
             .into_iter()
-            .map(|ms| ids.next(ms, u128::MAX))
+            .map(|ms| ids.next(ms, u64::MAX))
             .collect();
+        assert!(made.iter().all(|&id| ids.made(id)));
         assert!(made.windows(2).all(|pair| pair[0] < pair[1]), "{made:?}");
         assert_eq!(made.last().unwrap().time_ms(), 10);
+    }
+
+    #[test]
+    fn an_answer_is_not_older_than_the_event_that_was_observed() {
+        let (mut near, mut far) = (Ids::new(1), Ids::new(2));
+        let question = far.next(1_000, 7);
+        near.observe(question);
+        let answer = near.next(10, u64::MAX);
+        assert!(answer.time_ms() >= question.time_ms());
+        assert!(near.next(10, 0) > answer);
+        assert!(!near.made(question) && near.made(answer));
     }
 
     #[test]

@@ -105,5 +105,7 @@ words! {
         /// The event to resume after is not one that this node can have made: it is from before the
         /// node's start, or from the future.
         UnknownId "unknown_id"
+        /// Events were lost on the way from another node of the cluster.
+        Link "link"
     }
 }

@@ -96,8 +96,35 @@ pub struct Item {
     /// What it takes and gives, for procedures.
     #[serde(skip_serializing_if = "Option::is_none")]
     schema: Option<Schema>,
+    /// How it is, for other nodes of the cluster.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    member: Option<Member>,
     /// Where it was found.
     found_at: Place,
+}
+
+/// Another node of the cluster, as the node that was asked sees it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Member {
+    /// Its id: its public key, in hexadecimal.
+    id: String,
+    /// The version of its program.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "0.1.0")]
+    version: Option<String>,
+    /// Since when it runs, in milliseconds since 1970 by its own clock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since_ms: Option<u64>,
+    /// Where its gateway is, `HOST:PORT`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gateway: Option<String>,
+    /// The round trip to it, in microseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    round_trip_us: Option<u64>,
+    /// Streams to it that are open.
+    streams: usize,
+    /// Events that wait for it.
+    waiting: usize,
 }
 
 /// One who serves a procedure.
@@ -178,6 +205,20 @@ impl From<macula_mesh::Page> for Page {
     }
 }
 
+impl From<macula_mesh::cluster::Member> for Member {
+    fn from(member: macula_mesh::cluster::Member) -> Self {
+        Self {
+            id: member.id.to_string(),
+            version: member.version.as_deref().map(str::to_owned),
+            since_ms: member.since_ms,
+            gateway: member.gateway.as_deref().map(str::to_owned),
+            round_trip_us: member.round_trip_us,
+            streams: member.streams,
+            waiting: member.waiting,
+        }
+    }
+}
+
 impl From<macula_mesh::discover::Item> for Item {
     fn from(item: macula_mesh::discover::Item) -> Self {
         let providers = item.providers.into_iter().map(|provider| Provider {
@@ -194,6 +235,7 @@ impl From<macula_mesh::discover::Item> for Item {
                 argument: schema.argument,
                 result: schema.result,
             }),
+            member: item.member.map(Into::into),
             found_at: Place {
                 level: item.found_at.level,
                 node: item.found_at.node,

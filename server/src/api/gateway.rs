@@ -9,7 +9,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{idempotency::Idempotency, principal::ANONYMOUS, settings::Settings};
+use super::{principal::ANONYMOUS, settings::Settings};
 use crate::{
     drain,
     live::Lives,
@@ -41,8 +41,6 @@ pub struct Gateway {
     pub session_quota: Option<Quota>,
     /// What an address may ask a second; none is no limit.
     pub address_quota: Option<Quota>,
-    /// Answers kept for their keys.
-    pub idempotency: Idempotency,
     /// Room for bodies that are being read, one permit a byte.
     pub body_room: Arc<Semaphore>,
     /// The counters.
@@ -72,7 +70,6 @@ impl Gateway {
             addresses: Addresses::new(Instant::now()),
             session_quota: Quota::per_second(settings.session_requests_per_second),
             address_quota: Quota::per_second(settings.address_requests_per_second),
-            idempotency: Idempotency::new(&settings),
             body_room: Arc::new(Semaphore::new(
                 settings.max_bodies_bytes.min(Semaphore::MAX_PERMITS),
             )),

@@ -7,7 +7,10 @@ use axum::{
     response::Response,
 };
 use http::StatusCode;
-use macula_mesh::Publish;
+use macula_mesh::{
+    Publish,
+    once::{self, Begin, Kept},
+};
 use macula_proto::{EventId, Problem, Realm, Topic};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -18,7 +21,7 @@ use super::{
     context::Context,
     gateway::Gateway,
     headers,
-    idempotency::{self, Fingerprint, Kept},
+    idempotency::{self, Fingerprint},
     params::Names,
     principal::Principal,
     problem::Refused,
@@ -75,7 +78,7 @@ pub(super) async fn publish(
     };
     let id = match key {
         None => gateway.mesh.publish(publish).event.id,
-        Some(key) => publish_once(&gateway, key, publish)?,
+        Some(key) => publish_once(&gateway, key, publish).await?,
     };
     let receipt = Receipt { id: id.to_string() };
     Ok(answer.with(StatusCode::ACCEPTED, &receipt))
@@ -85,21 +88,21 @@ pub(super) async fn publish(
 ///
 /// # Errors
 /// `idempotency_in_flight` and `idempotency_mismatch`.
-pub fn publish_once(
+pub async fn publish_once(
     gateway: &Gateway,
-    key: idempotency::Key,
+    key: once::Key,
     publish: Publish,
 ) -> Result<EventId, Problem> {
     let mut fingerprint = Fingerprint::of("publish");
     fingerprint.text(publish.realm.as_str());
     fingerprint.text(publish.topic.as_str());
     fingerprint.payload(&publish.content_type, &publish.headers, &publish.payload);
-    match gateway.idempotency.begin(key, fingerprint)? {
-        idempotency::Begin::Again(Kept::Published(id)) => Ok(id),
-        idempotency::Begin::Again(Kept::Called(_)) => Err(idempotency::mismatch()),
-        idempotency::Begin::First(running) => {
+    match gateway.mesh.once(key, fingerprint.finish()).await? {
+        Begin::Again(Kept::Published(id)) => Ok(id),
+        Begin::Again(Kept::Called(_)) => Err(once::mismatch()),
+        Begin::First(claim) => {
             let id = gateway.mesh.publish(publish).event.id;
-            running.keep(Kept::Published(id));
+            claim.keep(Kept::Published(id));
             Ok(id)
         }
     }

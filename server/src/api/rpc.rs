@@ -15,7 +15,10 @@ use axum::{
 use bytes::Bytes;
 use futures_util::Stream;
 use http::{HeaderName, HeaderValue, header};
-use macula_mesh::{Answer, Call, Reply};
+use macula_mesh::{
+    Answer, Call, Reply,
+    once::{self, Begin, Called, Claim, Kept},
+};
 use macula_proto::{ErrorCode, Problem, Procedure, Realm, envelope::json_payload, transcode};
 use serde::Deserialize;
 use tokio::time::Instant;
@@ -25,7 +28,7 @@ use super::{
     context::Context,
     gateway::Gateway,
     headers,
-    idempotency::{self, Begin, Called, Fingerprint, Kept, Running},
+    idempotency::{self, Fingerprint},
     params::{Names, Params},
     principal::Principal,
     problem::Refused,
@@ -132,7 +135,7 @@ async fn finish(reply: Reply) -> Called {
 /// Those of the call before it begins, `idempotency_in_flight` and `idempotency_mismatch`.
 pub async fn call_once(
     gateway: &Arc<Gateway>,
-    key: idempotency::Key,
+    key: once::Key,
     call: Call,
 ) -> Result<Called, Problem> {
     let mut fingerprint = Fingerprint::of("call");
@@ -140,21 +143,21 @@ pub async fn call_once(
     fingerprint.text(call.procedure.as_str());
     let argument = &call.argument;
     fingerprint.payload(&argument.content_type, &call.headers, &argument.bytes);
-    let running = match gateway.idempotency.begin(key, fingerprint)? {
+    let claim = match gateway.mesh.once(key, fingerprint.finish()).await? {
         Begin::Again(Kept::Called(called)) => return Ok(called),
-        Begin::Again(Kept::Published(_)) => return Err(idempotency::mismatch()),
-        Begin::First(running) => running,
+        Begin::Again(Kept::Published(_)) => return Err(once::mismatch()),
+        Begin::First(claim) => claim,
     };
     let reply = gateway.mesh.call(call)?;
     // Who repeats a request may have lost its connection: the call goes on without it, so that
     // its answer is there for the repetition.
-    let called = tokio::spawn(finish_and_keep(reply, running)).await;
+    let called = tokio::spawn(finish_and_keep(reply, claim)).await;
     called.map_err(|_| Problem::new(ErrorCode::Internal, "the gateway failed"))
 }
 
-async fn finish_and_keep(reply: Reply, running: Running) -> Called {
+async fn finish_and_keep(reply: Reply, claim: Claim) -> Called {
     let called = finish(reply).await;
-    running.keep(Kept::Called(called.clone()));
+    claim.keep(Kept::Called(called.clone()));
     called
 }
 

@@ -33,10 +33,6 @@ pub struct Settings {
     pub reader_events: usize,
     /// Bytes that may wait for one reader, as `reader_events`. Default 1 MiB.
     pub reader_bytes: usize,
-    /// Seconds that an answer is kept for its `Idempotency-Key`. Default 600.
-    pub idempotency_seconds: u64,
-    /// What all kept answers may hold, in bytes. Default 64 MiB. At the bound the least used go.
-    pub idempotency_bytes: u64,
     /// True serves `/metrics` to every address; else only to the node's own. Default false.
     pub public_metrics: bool,
     /// The bounds of sessions.
@@ -58,8 +54,6 @@ impl Default for Settings {
             max_streams_per_session: 1_000,
             reader_events: 1_024,
             reader_bytes: 1 << 20,
-            idempotency_seconds: 600,
-            idempotency_bytes: 64 << 20,
             public_metrics: false,
             sessions: store::Settings::default(),
             live: live::Settings::default(),

@@ -107,7 +107,7 @@ pub(super) async fn subscribe(
         OnOverflow::DropOldest => Overflow::DropOldest,
         OnOverflow::Close => Overflow::Close,
     };
-    let subscription = gateway.mesh.subscribe(Subscribe {
+    let wanted = Subscribe {
         realm: realm.clone(),
         pattern: pattern.clone(),
         replay: replay(&headers, &query)?,
@@ -116,7 +116,8 @@ pub(super) async fn subscribe(
             bytes: gateway.settings.reader_bytes,
             overflow,
         },
-    })?;
+    };
+    let subscription = gateway.mesh.subscribe_in_cluster(wanted).await?;
     let subscribed = Subscribed {
         realm: realm.as_str(),
         pattern: pattern.as_str(),

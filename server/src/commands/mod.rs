@@ -7,6 +7,7 @@
 
 pub mod call;
 pub mod client;
+pub mod cluster;
 pub mod discover;
 pub mod doctor;
 pub mod failure;
@@ -29,7 +30,7 @@ pub async fn run(command: Command) -> ExitCode {
     let client = Client::default();
     let done = async {
         match command {
-            Command::Up(_) => Ok(()),
+            Command::Up(_) | Command::Cluster(_) => Ok(()),
             Command::Call(arguments) => call::run(arguments, &client).await,
             Command::Publish(arguments) => publish::run(arguments, &client).await,
             Command::Subscribe(arguments) => subscribe::run(arguments, &client).await,

@@ -17,7 +17,7 @@ use directories::ProjectDirs;
 use macula_proto::Realm;
 use serde::{Deserialize, Serialize};
 
-use crate::{api, cli::Up, logging, tls, transport};
+use crate::{api, cli::Up, cluster, logging, tls, transport};
 
 /// Where a node listens unless it is told otherwise.
 const LISTEN: [&str; 2] = ["127.0.0.1:4433", "[::1]:4433"];
@@ -42,6 +42,8 @@ pub struct Config {
     pub api: api::Settings,
     /// The mesh.
     pub mesh: macula_mesh::Settings,
+    /// The cluster that the node is one of.
+    pub cluster: cluster::Settings,
 }
 
 impl Config {
@@ -63,6 +65,18 @@ impl Config {
         }
         if let Some(directory) = &flags.data_dir {
             config.data_dir = Some(directory.clone());
+        }
+        let cluster = &mut config.cluster;
+        if !flags.mesh_listen.is_empty() {
+            cluster.listen.clone_from(&flags.mesh_listen);
+        }
+        if !flags.join.is_empty() {
+            cluster.join.clone_from(&flags.join);
+        }
+        if let Some(path) = &flags.token_file {
+            let token = fs::read_to_string(path);
+            let token = token.with_context(|| format!("cannot read {}", path.display()))?;
+            cluster.token = Some(token.trim().to_owned());
         }
         config.check()?;
         Ok(config)
@@ -88,6 +102,9 @@ impl Config {
         self.transport
             .check()
             .context("the section `transport` cannot be used")?;
+        self.cluster
+            .check()
+            .context("the section `cluster` cannot be used")?;
         for origin in &self.api.cors_origins {
             let known =
                 origin == "*" || origin.starts_with("https://") || origin.starts_with("http://");
@@ -109,22 +126,7 @@ impl Config {
                 .map(|address| address.parse().expect("it is one"))
                 .to_vec());
         }
-        let mut addresses = Vec::new();
-        for text in &self.listen {
-            let before = addresses.len();
-            let found = text
-                .to_socket_addrs()
-                .with_context(|| format!("expected HOST:PORT to listen on, found {text:?}"))?;
-            // A host such as `localhost` may have addresses of both families, or one of them twice.
-            for address in found {
-                if !addresses.contains(&address) {
-                    addresses.push(address);
-                }
-            }
-            let any = addresses.len() > before;
-            ensure!(any, "expected addresses to listen on, {text:?} adds none");
-        }
-        Ok(addresses)
+        addresses(&self.listen)
     }
 
     /// The node's name.
@@ -141,10 +143,41 @@ impl Config {
         if let Some(directory) = &self.data_dir {
             return Ok(directory.clone());
         }
-        let platform = ProjectDirs::from("", "", "macula");
-        let platform = platform.context("expected `--data-dir`, as this user has no home")?;
-        Ok(platform.data_dir().to_owned())
+        default_data_dir()
     }
+}
+
+/// The addresses of each `HOST:PORT`.
+///
+/// # Errors
+/// One is none, or adds no address.
+pub fn addresses(listen: &[String]) -> anyhow::Result<Vec<SocketAddr>> {
+    let mut addresses = Vec::new();
+    for text in listen {
+        let before = addresses.len();
+        let found = text
+            .to_socket_addrs()
+            .with_context(|| format!("expected HOST:PORT to listen on, found {text:?}"))?;
+        // A host such as `localhost` may have addresses of both families, or one of them twice.
+        for address in found {
+            if !addresses.contains(&address) {
+                addresses.push(address);
+            }
+        }
+        let any = addresses.len() > before;
+        ensure!(any, "expected addresses to listen on, {text:?} adds none");
+    }
+    Ok(addresses)
+}
+
+/// The platform's directory for our data.
+///
+/// # Errors
+/// It has none for this user.
+pub fn default_data_dir() -> anyhow::Result<PathBuf> {
+    let platform = ProjectDirs::from("", "", "macula");
+    let platform = platform.context("expected `--data-dir`, as this user has no home")?;
+    Ok(platform.data_dir().to_owned())
 }
 
 /// The host's name as one segment of a name.

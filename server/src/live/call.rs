@@ -3,7 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use futures_util::StreamExt;
-use macula_mesh::{Answer, Call};
+use macula_mesh::{
+    Answer, Call,
+    once::{self, Called},
+};
 use macula_proto::{
     ErrorCode, Problem,
     frame::{self, GatewayFrame},
@@ -15,10 +18,7 @@ use super::{
     outlet::Outlet,
     session::{Live, Operation, Refused},
 };
-use crate::api::{
-    idempotency::{self, Called},
-    rpc,
-};
+use crate::api::{idempotency, rpc};
 
 /// Begins a call; a task answers it.
 pub(super) fn begin(
@@ -91,7 +91,7 @@ async fn run(live: Arc<Live>, id: u64, call: Call, mut outlet: Outlet) {
 }
 
 /// Calls, unless the key's call was carried out before.
-async fn run_once(live: Arc<Live>, id: u64, key: idempotency::Key, call: Call, mut outlet: Outlet) {
+async fn run_once(live: Arc<Live>, id: u64, key: once::Key, call: Call, mut outlet: Outlet) {
     let called = tokio::select! {
         biased;
         called = rpc::call_once(&live.gateway, key, call) => called,

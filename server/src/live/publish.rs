@@ -22,7 +22,7 @@ pub(super) async fn publish(
     if let Some(id) = id {
         live.begin(id, Kind::Call, bytes, || Operation::Now)?;
     }
-    let answer = match now(live, asked) {
+    let answer = match now(live, asked).await {
         Ok(event_id) => id.map(|id| frame::Published { id, event_id }.into()),
         Err(problem) => id.map(|id| live.error(Some(id), &problem)),
     };
@@ -32,7 +32,7 @@ pub(super) async fn publish(
     Ok(())
 }
 
-fn now(live: &Live, asked: frame::Publish) -> Result<macula_proto::EventId, Problem> {
+async fn now(live: &Live, asked: frame::Publish) -> Result<macula_proto::EventId, Problem> {
     let Payload {
         content_type,
         bytes,
@@ -49,7 +49,7 @@ fn now(live: &Live, asked: frame::Publish) -> Result<macula_proto::EventId, Prob
         None => Ok(live.gateway.mesh.publish(publish).event.id),
         Some(key) => {
             let key = idempotency::key_of(&live.principal(), key.as_bytes())?;
-            publish_once(&live.gateway, key, publish)
+            publish_once(&live.gateway, key, publish).await
         }
     }
 }

@@ -57,6 +57,7 @@ pub(super) async fn begin(
         live.forget(id, Kind::Service);
         return Err(Refused::of(id, problem));
     }
+    live.gateway.mesh.announced().await;
     // If it is lost the client asks for it when it is back.
     let _ = outlet.send(&frame::Served { id }.into()).await;
     Ok(())

@@ -109,7 +109,7 @@ impl From<Unsent> for Stopped {
 
 impl Reader {
     async fn run(mut self) {
-        let mut subscription = match self.live.gateway.mesh.subscribe(self.wanted.clone()) {
+        let mut subscription = match self.subscribe().await {
             Ok(subscription) => subscription,
             Err(problem) => return self.fail(&problem).await,
         };
@@ -131,11 +131,16 @@ impl Reader {
                 return;
             };
             self.wanted.replay = Replay::After(position);
-            subscription = match self.live.gateway.mesh.subscribe(self.wanted.clone()) {
+            subscription = match self.subscribe().await {
                 Ok(subscription) => subscription,
                 Err(problem) => return self.fail(&problem).await,
             };
         }
+    }
+
+    async fn subscribe(&self) -> Result<Subscription, Problem> {
+        let mesh = &self.live.gateway.mesh;
+        mesh.subscribe_in_cluster(self.wanted.clone()).await
     }
 
     async fn fail(self, problem: &Problem) {

@@ -38,6 +38,11 @@ impl Collector for Readings {
             ("replay_bytes", "Bytes kept for replay", status.replay_bytes),
             ("providers", "Providers of procedures", status.providers),
             ("calls", "Calls in flight", status.calls),
+            (
+                "cluster_members",
+                "Other nodes of the cluster that are connected",
+                status.members,
+            ),
         ];
         for (name, help, value) in now {
             let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
@@ -56,6 +61,16 @@ impl Collector for Readings {
                 status.dropped,
             ),
             ("gaps", "Gaps told to readers", status.gaps),
+            (
+                "cluster_forwarded",
+                "Events that other nodes wanted, once for each node",
+                status.forwarded,
+            ),
+            (
+                "cluster_received",
+                "Events that came from other nodes",
+                status.received,
+            ),
         ];
         for (name, help, value) in total {
             let counter = ConstCounter::new(value);

@@ -364,6 +364,12 @@ impl<I: Id, K: Item, T: Item> Machine<I, K, T> {
         })
     }
 
+    /// Tells what has changed here now, without waiting for more of it.
+    pub fn hurry(&mut self, now: Now) {
+        self.plan_flush_now(now);
+        self.flush(now);
+    }
+
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Now) {
         if self.reborn_at.is_some_and(|at| at <= now.since) {

@@ -2,15 +2,21 @@
 
 use std::time::Duration;
 
+use macula_engine::settings::millis;
+use serde::{Deserialize, Serialize};
+
 /// How a node gossips. Every bound says what happens at it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// How long a local change waits for others, to go out with them. Default 50 ms.
+    #[serde(with = "millis")]
     pub debounce: Duration,
     /// Local changes go at once to so many peers at most. Default 64: in a smaller full mesh a change takes
     /// one message a node. Beyond it the others hear from those that were told.
     pub direct_peers: usize,
     /// How often what is new is repeated, as long as nodes do not agree. Default 1 s.
+    #[serde(with = "millis")]
     pub push_every: Duration,
     /// To how many peers. Default 3; one more each time that the cluster is twice as large as
     /// `direct_peers`.
@@ -18,13 +24,17 @@ pub struct Settings {
     /// How long after its last change a node repeats at most, in pushes. Default 10.
     pub rounds: u32,
     /// How often a node asks at most for what it misses. Default 1 s.
+    #[serde(with = "millis")]
     pub pull_every: Duration,
     /// How long a node waits before it asks, since what it misses may be under way. Default 100 ms.
+    #[serde(with = "millis")]
     pub pull_after: Duration,
     /// How often a node compares with one peer, whether or not something has changed. Default 30 s.
+    #[serde(with = "millis")]
     pub anti_entropy_every: Duration,
     /// How long a member that has left is remembered. Default 24 h. A node that was cut off for longer may
     /// bring back what that member had said.
+    #[serde(with = "millis")]
     pub keep_retired: Duration,
     /// Messages a second that a node pushes at most. Default 500. At it changes wait for each other
     /// longer, and fewer peers are told.
@@ -39,6 +49,7 @@ pub struct Settings {
     /// Messages of one peer that are read a second. Default 1,000. More are refused.
     pub peer_messages_per_second: u32,
     /// How far ahead of the wall clock a time may be. Default 10 s. What is further ahead is refused.
+    #[serde(with = "millis")]
     pub max_skew: Duration,
     /// Entries of the state at most. Default 200,000. At it a change is refused, and a peer's delta.
     pub max_entries: usize,

@@ -80,6 +80,13 @@ impl<I: Id, K: Item, T: Item> Machine<I, K, T> {
             .get_or_insert(now.since + self.settings.debounce);
     }
 
+    /// Plans to tell now what is planned to be told soon.
+    pub(super) fn plan_flush_now(&mut self, now: Now) {
+        if let Some(at) = &mut self.spread.flush_at {
+            *at = now.since.min(*at);
+        }
+    }
+
     fn heat(&mut self, delta: Part<I, K, T>, now: Now) {
         if self.spread.rounds == 0 {
             // The first repetition comes after what is told at once had the time to arrive.

@@ -4,6 +4,7 @@
 //! - [`rings`]: the last events of each topic, for readers who come back.
 //! - [`queue`]: what waits for one reader.
 //! - [`exchange`]: the one place where an event gets its id, its ring and its readers.
+//! - [`wants`]: what other nodes are told of the readers here.
 //! - [`subscription`]: the reader's end.
 
 use std::sync::Arc;
@@ -14,10 +15,11 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) mod exchange;
 mod published;
-mod queue;
+pub(crate) mod queue;
 mod rings;
 mod subscription;
 mod trie;
+pub(crate) mod wants;
 
 pub use macula_proto::{GapReason, Overflow};
 pub use published::{Published, Slot};

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use bytes::Bytes;
-use macula_proto::Event;
+use macula_proto::{Event, EventId};
 
 /// How many renderings an event can keep; see [`Slot`].
 const SLOTS: usize = 4;
@@ -29,14 +29,25 @@ impl Slot {
 pub struct Published {
     /// The event.
     pub event: Event,
+    /// Where it stands in this node's order. The id of an event that was published here; for one that came
+    /// from another node an id of ours, as ids of several nodes do not come in order.
+    pub(crate) position: EventId,
     /// Renderings, each made by the first reader who needs it.
     rendered: [OnceLock<Bytes>; SLOTS],
 }
 
 impl Published {
+    /// An event that was published here.
     pub(crate) fn new(event: Event) -> Self {
+        let position = event.id;
+        Self::at(event, position)
+    }
+
+    /// An event that came from another node, with its place here.
+    pub(crate) fn at(event: Event, position: EventId) -> Self {
         Self {
             event,
+            position,
             rendered: Default::default(),
         }
     }

@@ -10,6 +10,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
+use macula_proto::EventId;
 use parking_lot::Mutex;
 
 use super::{Delivery, Gap, GapReason, Overflow, Published};
@@ -43,12 +44,15 @@ pub(crate) struct Queue {
 
 #[derive(Debug, Default)]
 struct State {
-    events: VecDeque<Arc<Published>>,
-    /// The cost of `events`.
+    /// What waits: events, and the gaps that stand between them.
+    waiting: VecDeque<Delivery>,
+    /// The cost of what waits.
     bytes: usize,
-    /// Events lost since the reader was last told; they were before `events`, or after them when
+    /// The position of the event that was pushed last.
+    last: Option<EventId>,
+    /// Events lost since the reader was last told; they were before `waiting`, or after it when
     /// the queue is closing.
-    lost: u64,
+    lost: Lost,
     phase: Phase,
     /// The reader, when it waits.
     reader: Option<Waker>,
@@ -89,35 +93,38 @@ impl Queue {
     /// Adds an event; a full queue does what its [`Overflow`] says.
     pub(crate) fn push(&self, event: &Arc<Published>) -> Pushed {
         let mut state = self.state.lock();
-        let state = &mut *state;
-        let cost = event.cost();
-        let full = |state: &State| {
-            state.events.len() >= self.bounds.events
-                || (state.bytes + cost > self.bounds.bytes && !state.events.is_empty())
-        };
-        if self.bounds.overflow == Overflow::Close && state.phase == Phase::Open && full(state) {
-            state.phase = Phase::Closing;
+        state.push(event, &self.bounds)
+    }
+
+    /// The same, unless the event is the one that was pushed last: for a reader that stands under
+    /// several patterns of one trie.
+    pub(crate) fn push_once(&self, event: &Arc<Published>) -> Pushed {
+        let mut state = self.state.lock();
+        if state.last == Some(event.position) {
+            return Pushed::default();
         }
-        let mut pushed = Pushed::default();
-        match state.phase {
-            Phase::Open => {
-                while full(state) {
-                    let Some(oldest) = state.events.pop_front() else {
-                        break;
-                    };
-                    state.bytes -= oldest.cost();
-                    pushed.lost += 1;
-                }
-                state.bytes += cost;
-                state.events.push_back(Arc::clone(event));
-                pushed.taken = 1;
+        state.push(event, &self.bounds)
+    }
+
+    /// How many deliveries wait.
+    pub(crate) fn len(&self) -> usize {
+        self.state.lock().waiting.len()
+    }
+
+    /// Tells of a loss elsewhere, behind what waits. Losses that follow each other are told as one, so there
+    /// are never many more gaps than events.
+    pub(crate) fn push_gap(&self, gap: Gap) -> Option<Waker> {
+        let mut state = self.state.lock();
+        if state.phase != Phase::Open {
+            return None;
+        }
+        match state.waiting.back_mut() {
+            Some(Delivery::Gap(last)) if last.reason == gap.reason => {
+                last.missed = last.missed.zip(gap.missed).map(|(a, b)| a + b);
             }
-            Phase::Closing => pushed.lost = 1,
-            Phase::Ended => return pushed,
+            _ => state.waiting.push_back(Delivery::Gap(gap)),
         }
-        state.lost += pushed.lost;
-        pushed.reader = state.reader.take();
-        pushed
+        state.reader.take()
     }
 
     /// Takes up to `max` deliveries whose payloads are at most `max_bytes` together (one is taken
@@ -132,24 +139,26 @@ impl Queue {
         let mut state = self.state.lock();
         let state = &mut *state;
         let before = out.len();
-        if state.lost > 0 && state.phase == Phase::Open {
+        if state.lost.any() && state.phase == Phase::Open {
             out.push(state.gap());
         }
         let mut bytes = 0;
         while out.len() - before < max {
-            let Some(event) = state.events.front() else {
+            let Some(next) = state.waiting.front() else {
                 break;
             };
-            bytes += event.event.payload.len();
-            if bytes > max_bytes && out.len() > before {
-                break;
+            if let Delivery::Event(event) = next {
+                bytes += event.event.payload.len();
+                if bytes > max_bytes && out.len() > before {
+                    break;
+                }
+                state.bytes -= event.cost();
             }
-            state.bytes -= event.cost();
-            out.extend(state.events.pop_front().map(Delivery::Event));
+            out.extend(state.waiting.pop_front());
         }
-        if state.events.is_empty() {
+        if state.waiting.is_empty() {
             // An idle reader holds no buffer.
-            state.events = VecDeque::new();
+            state.waiting = VecDeque::new();
             if state.phase == Phase::Closing && out.len() - before < max {
                 out.push(state.gap());
                 state.phase = Phase::Ended;
@@ -172,10 +181,69 @@ impl Queue {
 }
 
 impl State {
+    fn push(&mut self, event: &Arc<Published>, bounds: &Bounds) -> Pushed {
+        let cost = event.cost();
+        let full = |state: &Self| {
+            state.waiting.len() >= bounds.events
+                || (state.bytes + cost > bounds.bytes && !state.waiting.is_empty())
+        };
+        if bounds.overflow == Overflow::Close && self.phase == Phase::Open && full(self) {
+            self.phase = Phase::Closing;
+        }
+        let mut pushed = Pushed::default();
+        match self.phase {
+            Phase::Open => {
+                while full(self) {
+                    match self.waiting.pop_front() {
+                        Some(Delivery::Event(oldest)) => {
+                            self.bytes -= oldest.cost();
+                            pushed.lost += 1;
+                        }
+                        // What it told is told by the gap that this loss makes.
+                        Some(Delivery::Gap(gap)) => self.lost.add(gap.missed),
+                        None => break,
+                    }
+                }
+                self.bytes += cost;
+                self.last = Some(event.position);
+                self.waiting.push_back(Delivery::Event(Arc::clone(event)));
+                pushed.taken = 1;
+            }
+            Phase::Closing => pushed.lost = 1,
+            Phase::Ended => return pushed,
+        }
+        self.lost.add(Some(pushed.lost));
+        pushed.reader = self.reader.take();
+        pushed
+    }
+
     fn gap(&mut self) -> Delivery {
         Delivery::Gap(Gap {
-            missed: Some(std::mem::take(&mut self.lost)),
+            missed: std::mem::take(&mut self.lost).missed(),
             reason: GapReason::SlowReader,
         })
+    }
+}
+
+/// A loss that was not told yet.
+#[derive(Debug, Default)]
+struct Lost {
+    events: u64,
+    /// True when it is not known how many more there were.
+    uncounted: bool,
+}
+
+impl Lost {
+    fn add(&mut self, missed: Option<u64>) {
+        self.events += missed.unwrap_or(0);
+        self.uncounted |= missed.is_none();
+    }
+
+    fn any(&self) -> bool {
+        self.events > 0 || self.uncounted
+    }
+
+    fn missed(&self) -> Option<u64> {
+        (!self.uncounted).then_some(self.events)
     }
 }

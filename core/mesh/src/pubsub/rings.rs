@@ -1,5 +1,7 @@
 //! Replay: the last events of each topic, within bounds of count, age and total bytes. Pure.
 //!
+//! The order is that of positions, [`Published::position`]: the order in which events came to this node.
+//!
 //! A ring that has run empty is kept for a while, as the memory of what was dropped from it: so a
 //! reader that resumes is told of a gap only when something that it wanted is really gone. What is
 //! older than that memory is covered by one floor for all topics.
@@ -33,10 +35,12 @@ pub(crate) struct Bounds {
 pub(crate) struct Rings {
     bounds: Bounds,
     realms: HashMap<Realm, HashMap<Topic, Ring>>,
-    /// The rings that hold events, by the id of their oldest one.
+    /// The rings that hold events, by the position of their oldest one.
     live: BTreeMap<EventId, (Realm, Topic)>,
-    /// The rings that have run empty, by the id of the last event dropped from them.
+    /// The rings that have run empty, by the position of the last event dropped from them.
     emptied: BTreeMap<EventId, (Realm, Topic)>,
+    /// The positions of kept events that came from other nodes.
+    foreign: HashMap<EventId, EventId>,
     /// Everything up to here may have been dropped and forgotten.
     floor: EventId,
     bytes: usize,
@@ -46,7 +50,7 @@ pub(crate) struct Rings {
 #[derive(Debug, Default)]
 struct Ring {
     events: VecDeque<Arc<Published>>,
-    /// The last event dropped from this ring.
+    /// The position of the last event dropped from this ring.
     dropped: Option<EventId>,
 }
 
@@ -55,7 +59,7 @@ struct Ring {
 pub(crate) struct Replay {
     /// True when something that was wanted may be gone.
     pub(crate) incomplete: bool,
-    /// The events, in the order of their ids.
+    /// The events, in the order of their positions.
     pub(crate) events: Vec<Arc<Published>>,
 }
 
@@ -67,6 +71,7 @@ impl Rings {
             realms: HashMap::new(),
             live: BTreeMap::new(),
             emptied: BTreeMap::new(),
+            foreign: HashMap::new(),
             floor,
             bytes: 0,
             events: 0,
@@ -87,15 +92,29 @@ impl Rings {
             .map(|(topic, _)| topic)
     }
 
-    /// Adds an event, newer than all before, and drops what no longer fits.
+    /// The position of an event by its id: that of an event that was published here is its id.
+    pub(crate) fn position(&self, id: EventId) -> EventId {
+        self.foreign.get(&id).copied().unwrap_or(id)
+    }
+
+    /// True for an event from another node that is still kept.
+    pub(crate) fn has_foreign(&self, id: EventId) -> bool {
+        self.foreign.contains_key(&id)
+    }
+
+    /// Adds an event, at a position after all before, and drops what no longer fits.
     pub(crate) fn push(&mut self, event: &Arc<Published>, now_ms: u64) {
+        let position = event.position;
         let Event {
             id, realm, topic, ..
         } = &event.event;
         if self.bounds.events == 0 {
             // Nothing is kept: whoever resumes from before this event has lost something.
-            self.floor = *id;
+            self.floor = position;
             return;
+        }
+        if *id != position {
+            self.foreign.insert(*id, position);
         }
         let ring = self.realms.entry(realm.clone()).or_default();
         let ring = ring.entry(topic.clone()).or_default();
@@ -103,11 +122,11 @@ impl Rings {
             if let Some(dropped) = ring.dropped {
                 self.emptied.remove(&dropped);
             }
-            self.live.insert(*id, (realm.clone(), topic.clone()));
+            self.live.insert(position, (realm.clone(), topic.clone()));
         }
         ring.events.push_back(Arc::clone(event));
         let crowded = ring.events.len() > self.bounds.events;
-        let oldest = ring.events[0].event.id;
+        let oldest = ring.events[0].position;
         self.bytes += event.cost();
         self.events += 1;
         if crowded {
@@ -155,8 +174,11 @@ impl Rings {
         ring.dropped = Some(oldest);
         self.bytes -= event.cost();
         self.events -= 1;
+        if event.event.id != event.position {
+            self.foreign.remove(&event.event.id);
+        }
         if let Some(next) = ring.events.front() {
-            self.live.insert(next.event.id, (realm, topic));
+            self.live.insert(next.position, (realm, topic));
         } else {
             ring.events = VecDeque::new();
             self.emptied.insert(oldest, (realm, topic));
@@ -187,24 +209,35 @@ impl Rings {
         let mut events: Vec<_> = rings
             .flat_map(|ring| ring.events.iter().rev().take(count).cloned())
             .collect();
-        events.sort_unstable_by_key(|event| event.event.id);
+        events.sort_unstable_by_key(|event| event.position);
         let surplus = events.len().saturating_sub(count);
         events.drain(..surplus);
         events
     }
 
-    /// Everything that matches and is newer than `id`.
-    pub(crate) fn after(&self, realm: &Realm, pattern: &Pattern, id: EventId) -> Replay {
+    /// Everything that matches and stands after a position.
+    pub(crate) fn after(&self, realm: &Realm, pattern: &Pattern, position: EventId) -> Replay {
         let mut replay = Replay {
-            incomplete: id < self.floor,
+            incomplete: position < self.floor,
             events: Vec::new(),
         };
         for ring in self.matching(realm, pattern) {
-            replay.incomplete |= ring.dropped.is_some_and(|dropped| dropped > id);
-            let newer = ring.events.partition_point(|event| event.event.id <= id);
+            replay.incomplete |= ring.dropped.is_some_and(|dropped| dropped > position);
+            let newer = ring
+                .events
+                .partition_point(|event| event.position <= position);
             replay.events.extend(ring.events.range(newer..).cloned());
         }
-        replay.events.sort_unstable_by_key(|event| event.event.id);
+        replay.events.sort_unstable_by_key(|event| event.position);
+        replay
+    }
+
+    /// Everything that matches and has a newer id, wherever it stands. An event from elsewhere stands at the
+    /// millisecond of its id or later.
+    pub(crate) fn newer(&self, realm: &Realm, pattern: &Pattern, id: EventId) -> Replay {
+        let millisecond = EventId::from_u128((id.as_u128() >> 80 << 80).saturating_sub(1));
+        let mut replay = self.after(realm, pattern, millisecond);
+        replay.events.retain(|event| event.event.id > id);
         replay
     }
 
@@ -248,15 +281,21 @@ mod tests {
     }
 
     fn event(topic: &str, ms: u64) -> Arc<Published> {
-        Arc::new(Published::new(Event {
-            id: id(ms),
+        foreign(topic, ms, ms)
+    }
+
+    /// An event made at one millisecond that came here at another.
+    fn foreign(topic: &str, made_ms: u64, came_ms: u64) -> Arc<Published> {
+        let event = Event {
+            id: id(made_ms),
             realm: realm(),
             topic: Topic::parse(topic).unwrap(),
             publisher: "somebody".into(),
             content_type: MediaType::JSON,
             headers: Vec::new(),
             payload: Bytes::from_static(b"1"),
-        }))
+        };
+        Arc::new(Published::at(event, id(came_ms)))
     }
 
     /// Rings with events of these topics, each published at its millisecond.
@@ -291,6 +330,19 @@ mod tests {
         check(&rings, "**", 0, false, &[1, 2, 3, 4]);
         let all = Pattern::all();
         assert_eq!(times(&rings.last(&realm(), &all, 2)), [3, 4]);
+    }
+
+    #[test]
+    fn events_of_other_nodes_stand_where_they_came() {
+        let mut rings = rings(BOUNDS, &[("a", 10), ("a", 20)]);
+        rings.push(&foreign("a", 5, 30), 30);
+        let after = rings.position(id(20));
+        let replay = rings.after(&realm(), &Pattern::all(), after);
+        assert_eq!(times(&replay.events), [5], "it came after the one of 20");
+        assert_eq!(rings.position(id(5)), id(30));
+        assert!(rings.has_foreign(id(5)));
+        rings.expire(1_000);
+        assert!(rings.foreign.is_empty(), "lesson 3: tables return to empty");
     }
 
     #[test]

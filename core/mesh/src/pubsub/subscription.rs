@@ -1,9 +1,10 @@
 //! The reader's end of a subscription.
 
 use std::{
+    collections::HashSet,
     pin::Pin,
     sync::{Arc, atomic::Ordering},
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     vec,
 };
 
@@ -25,7 +26,14 @@ pub struct Subscription {
     backlog: vec::IntoIter<Delivery>,
     queue: Arc<Queue>,
     position: EventId,
+    /// How many live deliveries there were while the past was remembered.
+    live: usize,
+    /// Events of the backlog that other nodes had kept, and that may still come from there as well.
+    past: HashSet<EventId>,
 }
+
+/// For how many live deliveries the past is remembered: more than can be under way between two nodes.
+const PAST: usize = 65_536;
 
 impl Subscription {
     pub(super) fn new(
@@ -41,7 +49,26 @@ impl Subscription {
             backlog: backlog.into_iter(),
             queue,
             position,
+            live: 0,
+            past: HashSet::new(),
         }
+    }
+
+    /// Puts a backlog of several nodes in place of this node's, which is given to `merge`. An event of it that
+    /// comes again is left out.
+    pub(crate) fn rewrite(&mut self, merge: impl FnOnce(Vec<Delivery>) -> Vec<Delivery>) {
+        let here = std::mem::take(&mut self.backlog).collect();
+        let merged = merge(here);
+        let ids = merged.iter().filter_map(|delivery| match delivery {
+            Delivery::Event(event) => Some(event.event.id),
+            Delivery::Gap(_) => None,
+        });
+        self.past = ids.collect();
+        if let Some(first) = self.past.iter().min() {
+            let before = EventId::from_u128(first.as_u128().saturating_sub(1));
+            self.position = self.position.min(before);
+        }
+        self.backlog = merged.into_iter();
     }
 
     /// How many deliveries of the backlog are left.
@@ -69,9 +96,7 @@ impl Subscription {
     ) -> Poll<usize> {
         let before = out.len();
         if self.backlog.len() == 0 {
-            let taken = self.queue.poll_take(cx, max, max_bytes, out);
-            self.count_gaps(&out[before..]);
-            return taken;
+            return self.poll_live(cx, max, max_bytes, out);
         }
         let mut bytes = 0;
         while out.len() - before < max {
@@ -92,6 +117,44 @@ impl Subscription {
         }
         self.count_gaps(&out[before..]);
         Poll::Ready(out.len() - before)
+    }
+
+    fn poll_live(
+        &mut self,
+        cx: &mut Context<'_>,
+        max: usize,
+        max_bytes: usize,
+        out: &mut Vec<Delivery>,
+    ) -> Poll<usize> {
+        let before = out.len();
+        loop {
+            let taken = ready!(self.queue.poll_take(cx, max, max_bytes, out));
+            if !self.past.is_empty() {
+                self.leave_out_past(before, out);
+                if taken > 0 && out.len() == before {
+                    continue;
+                }
+            }
+            self.count_gaps(&out[before..]);
+            return Poll::Ready(out.len() - before);
+        }
+    }
+
+    /// Leaves out what the backlog had. What it had of this node's own is never pushed again, so most of it
+    /// is remembered for nothing: for so long as it may be of use.
+    fn leave_out_past(&mut self, before: usize, out: &mut Vec<Delivery>) {
+        let mut at = 0;
+        out.retain(|delivery| {
+            at += 1;
+            match delivery {
+                Delivery::Event(event) if at > before => !self.past.remove(&event.event.id),
+                _ => true,
+            }
+        });
+        self.live += at - before;
+        if self.live > PAST {
+            self.past = HashSet::new();
+        }
     }
 
     fn count_gaps(&self, taken: &[Delivery]) {

@@ -2,7 +2,7 @@
 //!
 //! - [`handler`]: what a provider does with a call.
 //! - [`policy`]: which of several providers is asked. Pure.
-//! - [`providers`]: who serves what.
+//! - [`providers`]: who serves what; [`offers`]: what other nodes are told of it.
 //! - [`reply`]: the caller's end, and where a local handler runs.
 //!
 //! A call is asked of one provider, once: it is never sent again elsewhere (lesson 21).
@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 mod handler;
+mod offers;
 mod policy;
 pub(crate) mod providers;
 mod reply;

@@ -10,11 +10,12 @@ use std::{
 
 use macula_proto::{ErrorCode, Problem, Procedure, Realm};
 use parking_lot::RwLock;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Call, Handler, Policy, Reply, Schema, Serve,
+    offers::Offers,
     policy::{Candidate, choose},
 };
 use crate::settings::Settings;
@@ -26,6 +27,8 @@ pub(crate) struct Providers {
     max_calls: usize,
     max_waiting: usize,
     tables: RwLock<Tables>,
+    /// Told when what is served has changed.
+    changed: Arc<Notify>,
     /// Calls in flight, waiting ones included.
     pub(crate) calls: Arc<AtomicUsize>,
 }
@@ -34,11 +37,14 @@ pub(crate) struct Providers {
 struct Tables {
     realms: HashMap<Realm, HashMap<Procedure, Service>>,
     everywhere: HashMap<Procedure, Service>,
+    offers: Offers,
+    /// The providers of this node.
     count: usize,
     next_id: u64,
 }
 
-/// Everybody who serves one procedure, in the order in which they came.
+/// Everybody who serves one procedure: those of this node, then those of others, in the order in which they
+/// came.
 #[derive(Debug)]
 struct Service {
     policy: Policy,
@@ -49,12 +55,17 @@ struct Service {
 
 /// One who serves a procedure.
 pub(crate) struct Provider {
-    id: u64,
+    pub(crate) id: u64,
+    pub(crate) realm: Option<Realm>,
+    pub(crate) procedure: Procedure,
+    pub(crate) policy: Policy,
     pub(crate) name: Arc<str>,
+    /// The node that it is connected to, if that is another one.
+    pub(crate) node: Option<Arc<str>>,
     pub(crate) handler: Arc<dyn Handler>,
     pub(crate) description: Option<Arc<str>>,
     pub(crate) schema: Option<Arc<Schema>>,
-    concurrency: usize,
+    pub(crate) concurrency: usize,
     /// A permit for each call that may run at a time; closed when the provider stops serving, so
     /// that no call begins after it.
     pub(crate) places: Arc<Semaphore>,
@@ -88,18 +99,17 @@ pub(crate) struct Listing {
 #[derive(Debug)]
 pub struct Registration {
     providers: Arc<Providers>,
-    realm: Option<Realm>,
-    procedure: Procedure,
     provider: Arc<Provider>,
 }
 
 impl Providers {
-    pub(crate) fn new(settings: &Settings) -> Self {
+    pub(crate) fn new(settings: &Settings, changed: Arc<Notify>) -> Self {
         Self {
             max_providers: settings.max_providers,
             max_calls: settings.max_calls,
             max_waiting: settings.max_waiting,
             tables: RwLock::default(),
+            changed,
             calls: Arc::default(),
         }
     }
@@ -109,50 +119,53 @@ impl Providers {
         serve: Serve,
         handler: Arc<dyn Handler>,
     ) -> Result<Registration, Problem> {
-        let Serve {
-            realm,
-            procedure,
-            policy,
-            ..
-        } = serve;
-        let concurrency = serve.concurrency.clamp(1, Semaphore::MAX_PERMITS);
         let mut tables = self.tables.write();
         if tables.count >= self.max_providers {
             let limit = self.max_providers;
             let detail = format!("this node has its limit of {limit} providers");
             return Err(Problem::new(ErrorCode::Overloaded, detail));
         }
-        let id = tables.next_id;
-        let service = tables.of(realm.as_ref()).entry(procedure.clone());
-        let service = service.or_insert_with(|| Service::new(policy.unwrap_or_default()));
-        if policy.is_some_and(|policy| policy != service.policy) {
+        let agreed = tables.policy(serve.realm.as_ref(), &serve.procedure);
+        if let (Some(agreed), Some(policy)) = (agreed, serve.policy)
+            && agreed != policy
+        {
             let detail = format!(
-                "{procedure} is served with policy {}, expected the same or none",
-                service.policy
+                "{} is served with policy {agreed}, expected the same or none",
+                serve.procedure
             );
             return Err(Problem::new(ErrorCode::InvalidRequest, detail));
         }
-        let provider = Arc::new(Provider {
-            id,
-            name: serve.provider,
-            handler,
-            description: serve.description,
-            schema: serve.schema,
-            concurrency,
-            places: Arc::new(Semaphore::new(concurrency)),
-            load: AtomicUsize::new(0),
-            away: AtomicBool::new(false),
-            gone: CancellationToken::new(),
-        });
-        service.providers.push(Arc::clone(&provider));
+        let provider = tables.insert(serve, handler, None);
         tables.count += 1;
-        tables.next_id += 1;
-        Ok(Registration {
+        if tables.offers.add(&provider) {
+            self.changed.notify_one();
+        }
+        drop(tables);
+        Ok(self.registration(provider))
+    }
+
+    /// Takes note of a provider at another node; the handler brings calls there. The node that it is at has
+    /// bounded how many there are. Where nodes do not agree on a policy, each keeps the one that it knew first.
+    pub(crate) fn serve_elsewhere(
+        self: &Arc<Self>,
+        serve: Serve,
+        handler: Arc<dyn Handler>,
+        node: Arc<str>,
+    ) -> Registration {
+        let provider = self.tables.write().insert(serve, handler, Some(node));
+        self.registration(provider)
+    }
+
+    fn registration(self: &Arc<Self>, provider: Arc<Provider>) -> Registration {
+        Registration {
             providers: Arc::clone(self),
-            realm,
-            procedure,
             provider,
-        })
+        }
+    }
+
+    /// What is offered to other nodes, as far as it has changed since the last time.
+    pub(crate) fn take_offers(&self) -> Vec<(u64, Option<Arc<Provider>>)> {
+        self.tables.write().offers.take()
     }
 
     /// Asks the provider that the policy chooses. The realm's own providers come before those
@@ -173,6 +186,33 @@ impl Providers {
                 Problem::new(ErrorCode::ProviderUnavailable, detail)
             })?
         };
+        self.ask(call, provider)
+    }
+
+    /// Asks the provider of this node that another node has chosen, or, if that one has gone meanwhile, any
+    /// other of this node: the call has not begun, and is never sent on from here.
+    pub(crate) fn call_here(&self, call: Call, provider: u64) -> Result<Reply, Problem> {
+        let found = {
+            let tables = self.tables.read();
+            let chosen = tables.offers.find(provider).filter(|chosen| {
+                chosen.procedure == call.procedure && chosen.realm.as_ref() == Some(&call.realm)
+            });
+            let service = tables.realms.get(&call.realm);
+            let service = service.and_then(|services| services.get(&call.procedure));
+            let other = || {
+                let mut here = service?.providers.iter().filter(|p| p.node.is_none());
+                here.find(|p| !p.away.load(Ordering::Relaxed))
+            };
+            chosen.or_else(other).cloned()
+        };
+        let found = found.ok_or_else(|| {
+            let detail = format!("{} is not served at that node any more", call.procedure);
+            Problem::new(ErrorCode::ProviderUnavailable, detail)
+        })?;
+        self.ask(call, found)
+    }
+
+    fn ask(&self, call: Call, provider: Arc<Provider>) -> Result<Reply, Problem> {
         let load = provider.load.fetch_add(1, Ordering::Relaxed);
         let calls = self.calls.fetch_add(1, Ordering::Relaxed);
         // From here on the reply gives back both counts when it goes.
@@ -219,6 +259,45 @@ impl Providers {
 }
 
 impl Tables {
+    fn policy(&mut self, realm: Option<&Realm>, procedure: &Procedure) -> Option<Policy> {
+        let services = match realm {
+            Some(realm) => self.realms.get(realm)?,
+            None => &self.everywhere,
+        };
+        services.get(procedure).map(|service| service.policy)
+    }
+
+    fn insert(
+        &mut self,
+        serve: Serve,
+        handler: Arc<dyn Handler>,
+        node: Option<Arc<str>>,
+    ) -> Arc<Provider> {
+        let id = self.next_id;
+        self.next_id += 1;
+        let service = self.of(serve.realm.as_ref()).entry(serve.procedure.clone());
+        let service = service.or_insert_with(|| Service::new(serve.policy.unwrap_or_default()));
+        let concurrency = serve.concurrency.clamp(1, Semaphore::MAX_PERMITS);
+        let provider = Arc::new(Provider {
+            id,
+            realm: serve.realm,
+            procedure: serve.procedure,
+            policy: service.policy,
+            name: serve.provider,
+            node,
+            handler,
+            description: serve.description,
+            schema: serve.schema,
+            concurrency,
+            places: Arc::new(Semaphore::new(concurrency)),
+            load: AtomicUsize::new(0),
+            away: AtomicBool::new(false),
+            gone: CancellationToken::new(),
+        });
+        service.add(Arc::clone(&provider));
+        provider
+    }
+
     fn of(&mut self, realm: Option<&Realm>) -> &mut HashMap<Procedure, Service> {
         match realm {
             Some(realm) => self.realms.entry(realm.clone()).or_default(),
@@ -234,6 +313,15 @@ impl Service {
             turn: AtomicUsize::new(0),
             providers: Vec::new(),
         }
+    }
+
+    fn add(&mut self, provider: Arc<Provider>) {
+        let place = match provider.node {
+            // Those of this node stand first: what they answer crosses no network.
+            None => self.providers.partition_point(|p| p.node.is_none()),
+            Some(_) => self.providers.len(),
+        };
+        self.providers.insert(place, provider);
     }
 
     /// The provider to ask, of those that are not away.
@@ -261,31 +349,51 @@ impl Registration {
     /// The procedure that is served.
     #[must_use]
     pub fn procedure(&self) -> &Procedure {
-        &self.procedure
+        &self.provider.procedure
     }
 
     /// Says whether the provider cannot be reached for now. Calls that it has stay; new ones go to
     /// others, or end with `provider_unavailable` at once.
     pub fn set_away(&self, away: bool) {
-        self.provider.away.store(away, Ordering::Relaxed);
+        let provider = &self.provider;
+        if provider.away.swap(away, Ordering::Relaxed) == away {
+            return;
+        }
+        let mut tables = self.providers.tables.write();
+        let news = match away {
+            true => tables.offers.remove(provider.id),
+            false => tables.offers.add(provider),
+        };
+        if news {
+            self.providers.changed.notify_one();
+        }
     }
 }
 
 impl Drop for Registration {
     fn drop(&mut self) {
         let mut tables = self.providers.tables.write();
-        let services = tables.of(self.realm.as_ref());
-        if let Some(service) = services.get_mut(&self.procedure) {
-            service.providers.retain(|p| p.id != self.provider.id);
+        let Provider {
+            id,
+            realm,
+            procedure,
+            ..
+        } = &*self.provider;
+        let services = tables.of(realm.as_ref());
+        if let Some(service) = services.get_mut(procedure) {
+            service.providers.retain(|p| p.id != *id);
             if service.providers.is_empty() {
-                services.remove(&self.procedure);
+                services.remove(procedure);
             }
         }
         let empty = services.is_empty();
-        if let (true, Some(realm)) = (empty, &self.realm) {
+        if let (true, Some(realm)) = (empty, realm) {
             tables.realms.remove(realm);
         }
-        tables.count -= 1;
+        tables.count -= usize::from(self.provider.node.is_none());
+        if tables.offers.remove(*id) {
+            self.providers.changed.notify_one();
+        }
         drop(tables);
         self.provider.places.close();
         self.provider.gone.cancel();

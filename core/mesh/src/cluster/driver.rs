@@ -1,0 +1,413 @@
+//! The task that keeps the state of the cluster: it moves what happens into the machine of gossip and the
+//! directory, and what they decide to the peers. It decides only how long nodes may be away.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+    time::{Instant, SystemTime, UNIX_EPOCH},
+};
+
+use bytes::Bytes;
+use macula_crdt::{Change as Entry, Changes, Value};
+use macula_engine::{Engine, Event, Events, Gone, NodeId};
+use parking_lot::RwLock;
+use tokio::{
+    sync::{Notify, mpsc, oneshot},
+    time::sleep_until,
+};
+
+use super::{
+    calls::Remote,
+    directory::{Directory, Route, Tables},
+    fact::{About, Fact, Offer},
+    peers::Peers,
+    say::Said,
+    settings::Settings,
+};
+use crate::gossip::{Change, Input, Machine, Now, Output, Status};
+
+/// The id of a node in the state.
+pub(super) type Key = [u8; 32];
+/// What a node says of itself: who says it, and a [`Fact`] as bytes.
+type Saying = (Key, Arc<[u8]>);
+pub(super) type Gossip = Machine<Key, Saying, ()>;
+
+/// What the handle orders.
+pub(super) enum Command {
+    /// Tells when the connected nodes know what has changed here.
+    Announce(oneshot::Sender<()>),
+    /// Says goodbye and ends.
+    Leave(oneshot::Sender<()>),
+}
+
+/// What the handle sees of the state.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    /// Each member that was heard of, this one left out, and whether it is connected.
+    pub(super) members: BTreeMap<NodeId, (Option<About>, bool)>,
+    /// Deliveries that wait for each connected one.
+    pub(super) waiting: HashMap<NodeId, usize>,
+    pub(super) gossip: Status,
+    /// What other nodes serve and want, as far as it is known here.
+    pub(super) facts: usize,
+}
+
+pub(super) struct Driver {
+    pub(super) engine: Engine,
+    pub(super) events: Events,
+    pub(super) settings: Settings,
+    pub(super) machine: Gossip,
+    pub(super) directory: Directory<NodeId>,
+    pub(super) tables: Tables,
+    pub(super) peers: Peers,
+    pub(super) heard: mpsc::Receiver<(NodeId, Bytes)>,
+    pub(super) commands: mpsc::Receiver<Command>,
+    /// Told when something here has changed.
+    pub(super) changed: Arc<Notify>,
+    pub(super) seen: Arc<RwLock<Seen>>,
+    pub(super) started: Instant,
+    /// What this node says of its providers, by their numbers.
+    pub(super) offers: HashMap<u64, Arc<[u8]>>,
+    /// Nodes that are in the state and not connected, and since when.
+    pub(super) away: HashMap<NodeId, Away>,
+    /// The last life of each node in the state.
+    pub(super) lives: HashMap<NodeId, u64>,
+    /// Who waits until peers have heard, by the number that they were asked with.
+    pub(super) waiting: BTreeMap<u64, Waiting>,
+    pub(super) asked: u64,
+}
+
+/// A node that is not connected.
+pub(super) struct Away {
+    since: Instant,
+    lapsed: bool,
+}
+
+/// Who waits until these peers have heard.
+pub(super) struct Waiting {
+    left: HashSet<NodeId>,
+    until: Instant,
+    reply: oneshot::Sender<()>,
+}
+
+impl Driver {
+    /// Drives until the node leaves, or nobody holds its handle.
+    pub(super) async fn run(mut self, about: About) {
+        self.change(Change::Add((self.me(), encode(&Fact::Node(about))), ()));
+        self.tell_changes();
+        loop {
+            self.act();
+            let timer = self.next_timer();
+            let changed = Arc::clone(&self.changed);
+            tokio::select! {
+                event = self.events.next() => match event {
+                    Some(event) => self.peer(event),
+                    None => return,
+                },
+                Some((from, message)) = self.heard.recv() => self.hear(from, &message),
+                command = self.commands.recv() => match command {
+                    Some(Command::Announce(reply)) => self.announce(reply),
+                    Some(Command::Leave(reply)) => {
+                        self.engine.leave().await;
+                        let _ = reply.send(());
+                        return;
+                    }
+                    None => return self.engine.leave().await,
+                },
+                () = changed.notified() => self.tell_changes(),
+                () = sleep_until(timer.into()) => self.timer(),
+            }
+        }
+    }
+
+    fn me(&self) -> Key {
+        *self.engine.node().as_bytes()
+    }
+
+    fn now(&self) -> Now {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        let wall = since.unwrap_or_default().as_millis();
+        Now {
+            since: self.started.elapsed(),
+            wall_ms: u64::try_from(wall).unwrap_or(u64::MAX),
+        }
+    }
+
+    fn next_timer(&self) -> Instant {
+        let gossip = self.started + self.machine.next_timeout();
+        let away = self.away.values().map(|away| {
+            let time = match away.lapsed {
+                false => self.settings.lapse(),
+                true => self.settings.forget(),
+            };
+            away.since + time
+        });
+        away.chain([gossip]).min().unwrap_or(gossip)
+    }
+
+    fn timer(&mut self) {
+        let now = self.now();
+        self.machine.handle_timeout(now);
+        let instant = Instant::now();
+        self.waiting.retain(|_, waiting| waiting.until > instant);
+        let lapse = self.settings.lapse();
+        let lapsed: Vec<_> = self
+            .away
+            .iter_mut()
+            .filter(|(_, away)| !away.lapsed && away.since + lapse <= instant)
+            .map(|(id, away)| {
+                away.lapsed = true;
+                *id
+            })
+            .collect();
+        for id in lapsed {
+            self.lapse(&id);
+        }
+        let forget = self.settings.forget();
+        let over = self
+            .away
+            .iter()
+            .filter(|(_, a)| a.since + forget <= instant);
+        let over: Vec<_> = over.map(|(id, _)| *id).collect();
+        for id in over {
+            self.retire(&id);
+        }
+    }
+
+    /// A peer has come or gone.
+    fn peer(&mut self, event: Event) {
+        let now = self.now();
+        match event {
+            Event::Connected(peer) => {
+                let id = peer.node;
+                tracing::info!(%id, address = %peer.address, "a node is connected");
+                self.away.remove(&id);
+                let outbox = self.peers.connect(id);
+                let pool = self.peers.pool(id);
+                let remote = move |provider| {
+                    let pool = Arc::clone(&pool);
+                    Arc::new(Remote { pool, provider }) as Arc<dyn crate::Handler>
+                };
+                let route = Route {
+                    outbox,
+                    remote: Box::new(remote),
+                };
+                self.directory.connected(id, route);
+                self.machine.handle(Input::PeerUp(*id.as_bytes()), now);
+            }
+            Event::Disconnected { node: id, why } => {
+                tracing::info!(%id, ?why, "a node is not connected any more");
+                self.peers.disconnect(&id);
+                self.directory.disconnected(&id);
+                self.machine.handle(Input::PeerDown(*id.as_bytes()), now);
+                for waiting in self.waiting.values_mut() {
+                    waiting.left.remove(&id);
+                }
+                self.answer_waiting();
+                match why {
+                    Gone::Left => {
+                        self.lapse(&id);
+                        self.retire(&id);
+                    }
+                    // Another run of it follows, which says what of this one is over.
+                    Gone::Restarted => self.lapse(&id),
+                    _ => self.is_away(id),
+                }
+            }
+        }
+        self.show();
+    }
+
+    fn is_away(&mut self, id: NodeId) {
+        if !self.peers.is_connected(&id) {
+            self.away.entry(id).or_insert_with(|| Away {
+                since: Instant::now(),
+                lapsed: false,
+            });
+        }
+    }
+
+    fn lapse(&mut self, id: &NodeId) {
+        self.directory.lapsed(id);
+        self.peers.lapse(id);
+    }
+
+    /// Takes a node out of the state.
+    fn retire(&mut self, id: &NodeId) {
+        self.away.remove(id);
+        if let Some(incarnation) = self.lives.remove(id) {
+            tracing::info!(%id, "a node is taken out of the cluster's state");
+            let id = *id.as_bytes();
+            self.change(Change::Retire { id, incarnation });
+        }
+    }
+
+    fn change(&mut self, change: Change<Key, Saying, ()>) {
+        let now = self.now();
+        if let Err(error) = self.machine.change(change, now) {
+            tracing::warn!(%error, "the cluster is not told of a change");
+        }
+    }
+
+    /// Puts what has changed here into the state.
+    fn tell_changes(&mut self) {
+        let me = self.me();
+        for ((realm, pattern), wanted) in self.tables.exchange.take_wants() {
+            let saying = (me, encode(&Fact::Wants(realm, pattern)));
+            self.change(match wanted {
+                true => Change::Add(saying, ()),
+                false => Change::RemoveKey(saying),
+            });
+        }
+        for (id, provider) in self.tables.providers.take_offers() {
+            if let Some(old) = self.offers.remove(&id) {
+                self.change(Change::RemoveKey((me, old)));
+            }
+            if let Some(offer) = provider.as_deref().and_then(Offer::of) {
+                let saying = encode(&Fact::Serves(offer));
+                self.offers.insert(id, Arc::clone(&saying));
+                self.change(Change::Add((me, saying), ()));
+            }
+        }
+    }
+
+    /// Tells the peers what has changed here now, and waits until they have heard it.
+    fn announce(&mut self, reply: oneshot::Sender<()>) {
+        self.tell_changes();
+        let now = self.now();
+        self.machine.hurry(now);
+        self.act();
+        self.asked += 1;
+        let ask = Said::Ask(self.asked).encode();
+        let peers = self.peers.connected();
+        let left: HashSet<_> = peers.filter(|id| self.peers.say(id, ask.clone())).collect();
+        let until = Instant::now() + self.settings.announce();
+        let waiting = Waiting { left, until, reply };
+        self.waiting.insert(self.asked, waiting);
+        self.answer_waiting();
+    }
+
+    fn answer_waiting(&mut self) {
+        let done = self
+            .waiting
+            .extract_if(.., |_, waiting| waiting.left.is_empty());
+        for (_, waiting) in done {
+            // Who has waited long enough is not there any more.
+            let _ = waiting.reply.send(());
+        }
+    }
+
+    /// A peer has said something.
+    fn hear(&mut self, from: NodeId, message: &[u8]) {
+        match Said::decode(message) {
+            Some(Said::Gossip(bytes)) => {
+                let (from, bytes) = (*from.as_bytes(), bytes.to_vec());
+                let now = self.now();
+                self.machine.handle(Input::Received { from, bytes }, now);
+            }
+            Some(Said::Ask(number)) => {
+                // What it said before is in the tables of this node.
+                self.act();
+                self.peers.say(&from, Said::Heard(number).encode());
+            }
+            Some(Said::Heard(number)) => {
+                if let Some(waiting) = self.waiting.get_mut(&number) {
+                    waiting.left.remove(&from);
+                }
+                self.answer_waiting();
+            }
+            None => tracing::warn!(%from, "a peer said what is no message"),
+        }
+    }
+
+    /// Does what the machine has decided.
+    fn act(&mut self) {
+        while let Some(output) = self.machine.poll() {
+            match output {
+                Output::Send { to, bytes } => {
+                    let to = NodeId::from_bytes(to);
+                    self.peers.say(&to, Said::Gossip(&bytes).encode());
+                }
+                Output::Changed(changes) => self.changed(changes),
+                Output::Reborn(actor) => {
+                    tracing::warn!(
+                        incarnation = actor.incarnation,
+                        "this node begins a new life"
+                    );
+                }
+                Output::Report { peer, fault } => {
+                    let id = NodeId::from_bytes(peer);
+                    tracing::warn!(%id, %fault, "a message of a peer was refused");
+                }
+            }
+        }
+    }
+
+    /// Others have changed the state.
+    fn changed(&mut self, changes: Changes<Key, Saying, Value<()>>) {
+        for entry in &changes.removed {
+            if let Some((id, fact)) = self.of_another(entry) {
+                self.directory.remove(&id, &fact);
+            }
+        }
+        let mut added: Vec<_> = changes
+            .added
+            .iter()
+            .filter_map(|entry| Some((self.of_another(entry)?, entry.dot.actor.incarnation)))
+            .collect();
+        // A node's name is known before what it serves.
+        added.sort_by_key(|((_, fact), _)| !matches!(fact, Fact::Node(_)));
+        for ((id, fact), incarnation) in added {
+            let life = self.lives.entry(id).or_default();
+            *life = (*life).max(incarnation);
+            self.directory.add(id, fact);
+            self.is_away(id);
+        }
+        self.show();
+    }
+
+    /// What a node says of itself; nothing if it is this one, if it speaks for another, or of what only a later
+    /// version knows.
+    fn of_another(&self, entry: &Entry<Key, Saying, Value<()>>) -> Option<(NodeId, Fact)> {
+        let (said_of, fact) = &*entry.entry.key;
+        let says = entry.dot.actor.id;
+        if says == self.me() || says != *said_of {
+            return None;
+        }
+        Some((NodeId::from_bytes(says), decode(fact)?))
+    }
+
+    /// Lets the handle see who is there.
+    fn show(&mut self) {
+        let members = self.directory.nodes().map(|(id, connected)| {
+            let about = self.directory.facts_of(id).find_map(|fact| match fact {
+                Fact::Node(about) => Some(about.clone()),
+                _ => None,
+            });
+            (*id, (about, connected))
+        });
+        let members = members.collect();
+        let waiting = self
+            .peers
+            .connected()
+            .map(|id| (id, self.peers.waiting(&id)));
+        let waiting = waiting.collect();
+        *self.seen.write() = Seen {
+            members,
+            waiting,
+            gossip: self.machine.status(),
+            facts: self.directory.facts(),
+        };
+    }
+}
+
+fn encode(fact: &Fact) -> Arc<[u8]> {
+    let bytes = rmp_serde::to_vec(fact);
+    bytes
+        .expect("our own types serialise without failure")
+        .into()
+}
+
+fn decode(bytes: &[u8]) -> Option<Fact> {
+    rmp_serde::from_slice(bytes).ok()
+}

@@ -1,0 +1,222 @@
+//! Links: the events that one node wants of another, on one stream that lasts.
+//!
+//! The writer's end is an [`Outbox`], which stands in the exchange's trie of peers like a reader. It numbers
+//! what it writes and keeps the last of it, so that a reader whose connection broke goes on where it was. The
+//! reader's end is an [`Inbox`], which remembers where that is. What cannot be had any more is told to readers as
+//! a gap (lesson 23), and the publisher never waits.
+
+use std::{collections::VecDeque, future::poll_fn, io, sync::Arc};
+
+use macula_proto::{
+    Event, GapReason, Overflow,
+    frame::stream::put_frame,
+    peer::link::{Link, Resume, encode_event},
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::Mutex,
+};
+
+use super::frames::{Frames, refused};
+use crate::{
+    Delivery, Gap,
+    pubsub::{Bounds, exchange::Exchange, queue::Queue},
+};
+
+/// What waits for a peer at most: 16,384 events, a tenth of a second of what a link carries, and 32 MiB.
+const QUEUE: Bounds = Bounds {
+    events: 16_384,
+    bytes: 32 << 20,
+    overflow: Overflow::DropOldest,
+};
+/// Deliveries and bytes that are written together.
+const BATCH: usize = 512;
+const BATCH_BYTES: usize = 256 << 10;
+/// What was written and is kept for a reader that comes back: what two connections can have under way.
+const KEPT: usize = 4_096;
+const KEPT_BYTES: usize = 8 << 20;
+
+/// The events that one peer wants.
+#[derive(Debug)]
+pub(crate) struct Outbox {
+    pub(crate) queue: Arc<Queue>,
+    /// This run of the node; never 0.
+    epoch: u64,
+    /// One stream at a time writes.
+    sent: Mutex<Sent>,
+}
+
+/// What was written.
+#[derive(Debug, Default)]
+struct Sent {
+    /// The number of the next event.
+    next: u64,
+    /// The last of it, each with the number of its first event.
+    kept: VecDeque<(u64, Delivery)>,
+    bytes: usize,
+}
+
+impl Outbox {
+    pub(crate) fn new(epoch: u64) -> Self {
+        Self {
+            queue: Arc::new(Queue::new(QUEUE)),
+            epoch,
+            sent: Mutex::default(),
+        }
+    }
+
+    /// Writes what the peer wants, until the stream breaks. The peer has opened it.
+    pub(crate) async fn write<S>(&self, stream: S) -> io::Result<()>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let mut frames = Frames::new(stream);
+        let resume = Resume::decode(&frames.expect().await?).map_err(refused)?;
+        let mut sent = self.sent.lock().await;
+        let mut out = Vec::new();
+        sent.begin(self.epoch, resume, &mut out);
+        loop {
+            frames.write(&out).await?;
+            out.clear();
+            let mut batch = Vec::new();
+            let take = poll_fn(|cx| self.queue.poll_take(cx, BATCH, BATCH_BYTES, &mut batch));
+            // The reader says no more; that it ends the stream is how it goes.
+            tokio::select! {
+                _ = take => {}
+                said = frames.next() => return match said? {
+                    None => Ok(()),
+                    Some(_) => Err(io::ErrorKind::InvalidData.into()),
+                },
+            }
+            for delivery in batch {
+                put(&delivery, &mut out);
+                sent.push(delivery);
+            }
+        }
+    }
+}
+
+impl Sent {
+    fn push(&mut self, delivery: Delivery) {
+        let number = self.next;
+        self.next += events(&delivery);
+        self.bytes += cost(&delivery);
+        self.kept.push_back((number, delivery));
+        while self.kept.len() > KEPT || (self.bytes > KEPT_BYTES && self.kept.len() > 1) {
+            if let Some((_, oldest)) = self.kept.pop_front() {
+                self.bytes -= cost(&oldest);
+            }
+        }
+    }
+
+    /// Writes where the stream begins, and what the reader has missed since it read last.
+    fn begin(&self, epoch: u64, resume: Resume, out: &mut Vec<u8>) {
+        let goes_on = resume.epoch == epoch && resume.next <= self.next;
+        let next = if goes_on { resume.next } else { self.next };
+        put_frame(out, &Link::Begin { epoch, next }.encode());
+        let first = self.kept.front().map_or(self.next, |(number, _)| *number);
+        if next < first {
+            put_frame(out, &Link::Gap(first - next).encode());
+        }
+        for (number, delivery) in &self.kept {
+            // A gap that the reader has in part cannot be: it has a frame whole or not at all.
+            if *number >= next {
+                put(delivery, out);
+            }
+        }
+    }
+}
+
+/// How many numbers a delivery takes.
+fn events(delivery: &Delivery) -> u64 {
+    match delivery {
+        Delivery::Event(_) => 1,
+        Delivery::Gap(gap) => gap.missed.unwrap_or(1),
+    }
+}
+
+fn cost(delivery: &Delivery) -> usize {
+    match delivery {
+        Delivery::Event(event) => event.cost(),
+        Delivery::Gap(_) => size_of::<Delivery>(),
+    }
+}
+
+fn put(delivery: &Delivery, out: &mut Vec<u8>) {
+    match delivery {
+        Delivery::Event(published) => put_frame(out, &encode_event(&published.event)),
+        Delivery::Gap(_) => put_frame(out, &Link::Gap(events(delivery)).encode()),
+    }
+}
+
+/// How far this node has read a peer's events. It outlives connections; a clone is the same.
+#[derive(Debug, Clone)]
+pub(crate) struct Inbox(Arc<parking_lot::Mutex<Resume>>);
+
+impl Inbox {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(parking_lot::Mutex::new(Resume {
+            epoch: 0,
+            next: 0,
+        })))
+    }
+
+    /// Gives what the peer publishes to the readers here, until the stream breaks. We have opened it.
+    pub(crate) async fn read<S>(&self, stream: S, exchange: &Exchange) -> io::Result<()>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let mut frames = Frames::new(stream);
+        let resume = *self.0.lock();
+        frames.send(&resume.encode()).await?;
+        match Link::decode(&frames.expect().await?).map_err(refused)? {
+            Link::Begin { epoch, next } => self.begin(epoch, next, exchange),
+            _ => return Err(io::ErrorKind::InvalidData.into()),
+        }
+        let mut batch = Vec::new();
+        while let Some(first) = frames.next().await? {
+            let mut next = Some(first);
+            while let Some(frame) = next {
+                match Link::decode(&frame).map_err(refused)? {
+                    Link::Event(event) => batch.push(event),
+                    Link::Gap(missed) => {
+                        self.receive(&mut batch, exchange);
+                        self.advance(missed);
+                        exchange.lost(gap(Some(missed)));
+                    }
+                    Link::Begin { .. } => return Err(io::ErrorKind::InvalidData.into()),
+                }
+                next = frames.ready()?;
+            }
+            self.receive(&mut batch, exchange);
+        }
+        Ok(())
+    }
+
+    fn receive(&self, batch: &mut Vec<Event>, exchange: &Exchange) {
+        self.advance(batch.len() as u64);
+        exchange.receive(batch.drain(..));
+    }
+
+    fn advance(&self, events: u64) {
+        let mut resume = self.0.lock();
+        resume.next = resume.next.saturating_add(events);
+    }
+
+    fn begin(&self, epoch: u64, next: u64, exchange: &Exchange) {
+        let last = std::mem::replace(&mut *self.0.lock(), Resume { epoch, next });
+        if last.epoch == epoch && next > last.next {
+            exchange.lost(gap(Some(next - last.next)));
+        } else if last.epoch != 0 && last.epoch != epoch {
+            // What the peer has published meanwhile, nobody has kept for us.
+            exchange.lost(gap(None));
+        }
+    }
+}
+
+fn gap(missed: Option<u64>) -> Gap {
+    Gap {
+        missed,
+        reason: GapReason::Link,
+    }
+}

@@ -1,0 +1,33 @@
+//! Clusters: nodes that act as one. `docs/CLUSTERS.md` tells how, and what is guaranteed.
+//!
+//! A node says of itself what it serves and what its readers want; that is the state of the cluster, which
+//! [gossip](crate::gossip) keeps the same at all nodes. From it and from who is connected follow this node's tables:
+//! a procedure of another node is a provider here whose handler is a [`call`](calls) there, and another node that
+//! wants events is a reader here whose queue is a [`link`]. Read the modules in this order:
+//!
+//! - [`settings`]: bounds and times.
+//! - [`fact`]: what a node says of itself. [`directory`]: what follows from it in this node's tables.
+//! - [`frames`], [`link`], [`calls`], [`replay`], [`once`]: streams between two nodes.
+//! - [`peers`]: the tasks that talk to each peer. [`say`]: what is said beside gossip.
+//! - [`driver`]: the task that holds it together. [`handle`]: what the mesh asks of it.
+
+mod calls;
+mod directory;
+mod driver;
+mod fact;
+mod frames;
+mod handle;
+mod link;
+mod once;
+mod peers;
+pub(crate) mod replay;
+mod say;
+pub mod settings;
+#[cfg(test)]
+mod tests;
+
+pub use handle::{Cluster, Config, Error, Member, Report};
+pub use macula_engine::{
+    Authority, ClusterId, JoinToken, Membership, NodeId, NodeKey, Seed, membership::AUTHORITY_FILE,
+};
+pub use settings::Settings;

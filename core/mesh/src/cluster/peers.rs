@@ -1,0 +1,242 @@
+//! The peers that are connected, and the tasks that talk to each.
+
+use std::{collections::HashMap, io, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use macula_engine::{ByteStream, Engine, Incoming, NodeId};
+use parking_lot::Mutex;
+use tokio::{
+    sync::mpsc,
+    task::{AbortHandle, JoinSet},
+    time::sleep,
+};
+
+use super::{
+    calls::{self, Pool},
+    frames::Frames,
+    link::{Inbox, Outbox},
+    once, replay,
+};
+use crate::{once::Store, pubsub::exchange::Exchange, rpc::providers::Providers};
+
+/// The names of the streams between nodes; the number is the version.
+pub(super) const LINK: &str = "link/1";
+pub(super) const CALL: &str = "call/1";
+pub(super) const REPLAY: &str = "replay/1";
+pub(super) const ONCE: &str = "once/1";
+pub(super) const GOSSIP: &str = "gossip/1";
+
+/// Messages that may wait for one peer. Beyond, they are left out: gossip makes up for it.
+const OUTGOING: usize = 256;
+/// Messages of all peers that may wait for the state. Beyond, their streams wait.
+const INCOMING: usize = 1_024;
+/// How long to wait before a stream that broke is opened again, while its peer is connected.
+const REOPEN: Duration = Duration::from_millis(200);
+/// Peers of which it is remembered how far their events were read, far more than are connected. Beyond, it is
+/// forgotten of all, and a peer that comes back is read from there on.
+const INBOXES: usize = 4_096;
+
+/// What streams of peers reach on this node.
+#[derive(Clone)]
+pub(super) struct Here {
+    pub(super) engine: Engine,
+    pub(super) exchange: Arc<Exchange>,
+    pub(super) providers: Arc<Providers>,
+    pub(super) store: Store,
+}
+
+/// The peers that are connected, or were until a moment ago.
+pub(super) struct Peers {
+    here: Here,
+    connected: HashMap<NodeId, Connected>,
+    /// The queues of peers, kept for a while after the connection broke. Shared with the taker of links.
+    outboxes: Arc<Mutex<HashMap<NodeId, Arc<Outbox>>>>,
+    inboxes: HashMap<NodeId, Inbox>,
+    /// The takers of streams; they end with this.
+    _takers: JoinSet<()>,
+}
+
+/// A peer and its tasks, which end with it.
+struct Connected {
+    gossip: mpsc::Sender<Vec<u8>>,
+    tasks: [AbortHandle; 2],
+}
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+impl Peers {
+    /// Begins to take streams. Gossip comes out of the receiver, with who said it.
+    pub(super) fn start(here: Here) -> (Self, mpsc::Receiver<(NodeId, Bytes)>) {
+        let (heard, hearing) = mpsc::channel(INCOMING);
+        let outboxes: Arc<Mutex<HashMap<NodeId, Arc<Outbox>>>> = Arc::default();
+        let mut takers = JoinSet::new();
+        let engine = &here.engine;
+        let links = Arc::clone(&outboxes);
+        takers.spawn(take(engine.accept(LINK), move |from, stream| {
+            let outbox = links.lock().get(&from).map(Arc::clone);
+            async move {
+                match outbox {
+                    Some(outbox) => outbox.write(stream).await,
+                    None => Err(io::ErrorKind::NotConnected.into()),
+                }
+            }
+        }));
+        let providers = Arc::clone(&here.providers);
+        takers.spawn(take(engine.accept(CALL), move |_, stream| {
+            let providers = Arc::clone(&providers);
+            async move { calls::answer(stream, &providers).await }
+        }));
+        let exchange = Arc::clone(&here.exchange);
+        takers.spawn(take(engine.accept(REPLAY), move |_, stream| {
+            let exchange = Arc::clone(&exchange);
+            async move { replay::answer(stream, &exchange).await }
+        }));
+        let store = here.store.clone();
+        takers.spawn(take(engine.accept(ONCE), move |_, stream| {
+            let store = store.clone();
+            async move { once::answer(stream, &store).await }
+        }));
+        takers.spawn(take(engine.accept(GOSSIP), move |from, stream| {
+            let heard = heard.clone();
+            async move {
+                let mut frames = Frames::new(stream);
+                while let Some(message) = frames.next().await? {
+                    if heard.send((from, message)).await.is_err() {
+                        break;
+                    }
+                }
+                Ok(())
+            }
+        }));
+        let peers = Self {
+            here,
+            connected: HashMap::new(),
+            outboxes,
+            inboxes: HashMap::new(),
+            _takers: takers,
+        };
+        (peers, hearing)
+    }
+
+    /// A peer is connected: reads its events, and gives where ours for it go.
+    pub(super) fn connect(&mut self, id: NodeId) -> Arc<Outbox> {
+        let outbox = Arc::clone(
+            self.outboxes
+                .lock()
+                .entry(id)
+                .or_insert_with(|| Arc::new(Outbox::new(rand::random::<u64>().max(1)))),
+        );
+        let (gossip, messages) = mpsc::channel(OUTGOING);
+        if self.inboxes.len() >= INBOXES {
+            self.inboxes.clear();
+        }
+        let inbox = self.inboxes.entry(id).or_insert_with(Inbox::new);
+        let reading = read(self.here.clone(), id, inbox.clone());
+        let saying = say(self.here.engine.clone(), id, messages);
+        let tasks = [
+            tokio::spawn(reading).abort_handle(),
+            tokio::spawn(saying).abort_handle(),
+        ];
+        self.connected.insert(id, Connected { gossip, tasks });
+        outbox
+    }
+
+    /// A peer is not connected any more.
+    pub(super) fn disconnect(&mut self, id: &NodeId) {
+        self.connected.remove(id);
+    }
+
+    /// What waits for a peer is given up; it is told so if it comes back.
+    pub(super) fn lapse(&mut self, id: &NodeId) {
+        self.outboxes.lock().remove(id);
+    }
+
+    pub(super) fn is_connected(&self, id: &NodeId) -> bool {
+        self.connected.contains_key(id)
+    }
+
+    /// The peers that are connected.
+    pub(super) fn connected(&self) -> impl Iterator<Item = NodeId> {
+        self.connected.keys().copied()
+    }
+
+    /// Says something to a peer; false if it is not connected, or takes no more.
+    pub(super) fn say(&self, to: &NodeId, message: Vec<u8>) -> bool {
+        let peer = self.connected.get(to);
+        peer.is_some_and(|peer| peer.gossip.try_send(message).is_ok())
+    }
+
+    /// The deliveries that wait for a peer.
+    pub(super) fn waiting(&self, id: &NodeId) -> usize {
+        let outboxes = self.outboxes.lock();
+        outboxes.get(id).map_or(0, |outbox| outbox.queue.len())
+    }
+
+    /// Makes what brings calls to a peer.
+    pub(super) fn pool(&self, id: NodeId) -> Arc<Pool<ByteStream>> {
+        let engine = self.here.engine.clone();
+        Arc::new(Pool::new(Arc::new(move || {
+            let engine = engine.clone();
+            Box::pin(async move { engine.open(id, CALL).await.map_err(io::Error::other) })
+        })))
+    }
+}
+
+/// Takes streams and answers each in a task of its own. The engine bounds how many there are.
+async fn take<F, A>(mut incoming: Incoming, answer: F)
+where
+    F: Fn(NodeId, ByteStream) -> A,
+    A: Future<Output = io::Result<()>> + Send + 'static,
+{
+    let mut tasks = JoinSet::new();
+    loop {
+        tokio::select! {
+            inbound = incoming.next() => {
+                let Some(inbound) = inbound else { return };
+                let from = inbound.from;
+                let answered = answer(from, inbound.stream);
+                tasks.spawn(async move {
+                    if let Err(error) = answered.await {
+                        tracing::debug!(%from, %error, "a stream of a peer has ended");
+                    }
+                });
+            }
+            Some(_) = tasks.join_next() => {}
+        }
+    }
+}
+
+/// Reads the events of a peer for as long as it is connected.
+async fn read(here: Here, id: NodeId, inbox: Inbox) {
+    loop {
+        match here.engine.open(id, LINK).await {
+            Ok(stream) => {
+                let ended = inbox.read(stream, &here.exchange).await;
+                tracing::debug!(%id, ?ended, "the link has ended");
+            }
+            Err(error) => tracing::debug!(%id, %error, "no link could be opened"),
+        }
+        sleep(REOPEN).await;
+    }
+}
+
+/// Says to a peer what is to be said, in order, for as long as it is connected.
+async fn say(engine: Engine, id: NodeId, mut messages: mpsc::Receiver<Vec<u8>>) {
+    loop {
+        if let Ok(stream) = engine.open(id, GOSSIP).await {
+            let mut frames = Frames::new(stream);
+            while let Some(message) = messages.recv().await {
+                if frames.send(&message).await.is_err() {
+                    break;
+                }
+            }
+        }
+        sleep(REOPEN).await;
+    }
+}

@@ -1,0 +1,57 @@
+//! What nodes say to each other beside gossip, on the same stream, so that it comes behind what was said before.
+
+/// A message between two nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Said<'a> {
+    /// For the machine of gossip.
+    Gossip(&'a [u8]),
+    /// Tell me when you have heard all that I have said before.
+    Ask(u64),
+    /// I have heard it.
+    Heard(u64),
+}
+
+const GOSSIP: u8 = 0;
+const ASK: u8 = 1;
+const HEARD: u8 = 2;
+
+impl<'a> Said<'a> {
+    pub(super) fn encode(self) -> Vec<u8> {
+        let (kind, rest): (u8, &[u8]) = match &self {
+            Self::Gossip(bytes) => (GOSSIP, bytes),
+            Self::Ask(number) => (ASK, &number.to_be_bytes()),
+            Self::Heard(number) => (HEARD, &number.to_be_bytes()),
+        };
+        let mut out = Vec::with_capacity(1 + rest.len());
+        out.push(kind);
+        out.extend_from_slice(rest);
+        out
+    }
+
+    /// Reads a message; none if it is of no kind that this version knows.
+    pub(super) fn decode(message: &'a [u8]) -> Option<Self> {
+        let (&kind, rest) = message.split_first()?;
+        let number = || rest.try_into().ok().map(u64::from_be_bytes);
+        match kind {
+            GOSSIP => Some(Self::Gossip(rest)),
+            ASK => number().map(Self::Ask),
+            HEARD => number().map(Self::Heard),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_read_back_as_they_were() {
+        for said in [Said::Gossip(b"x"), Said::Ask(7), Said::Heard(u64::MAX)] {
+            assert_eq!(Said::decode(&said.encode()), Some(said));
+        }
+        for odd in [&[][..], &[9], &[ASK, 1]] {
+            assert_eq!(Said::decode(odd), None);
+        }
+    }
+}

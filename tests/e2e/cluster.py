@@ -1,0 +1,116 @@
+"""A cluster as processes: `macula cluster up`, and its nodes one by one."""
+
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import threading
+
+import clients
+from server import BINARY, END_SECONDS, START_SECONDS
+
+ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith("MACULA_")}
+
+
+def free_base(nodes):
+    """A port from which those of so many nodes are free: for TCP and UDP, and the next for UDP."""
+
+    def free(kind, port):
+        with socket.socket(socket.AF_INET, kind) as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                return False
+            return True
+
+    for base in range(20_000 + os.getpid() % 10_000, 60_000, 10 * nodes):
+        gateways = [base + 10 * i for i in range(nodes)]
+        if all(
+            free(socket.SOCK_STREAM, port)
+            and free(socket.SOCK_DGRAM, port)
+            and free(socket.SOCK_DGRAM, port + 1)
+            for port in gateways
+        ):
+            return base
+    raise AssertionError("no ports are free")
+
+
+class Node:
+    """One node, as clients reach it."""
+
+    def __init__(self, told, ca):
+        self.name = told["name"]
+        self.url = told["url"]
+        self.pid = told["pid"]
+        self.port = int(self.url.rsplit(":", 1)[1])
+        self.ca = ca
+
+    def curl(self, method, path, body=None, protocol="h2", headers=()):
+        headers = list(headers)
+        if body is not None:
+            headers.append(("content-type", "application/json"))
+            body = json.dumps(body).encode()
+        return clients.Curl(self, protocol).request(method, path, headers, body)
+
+    def call(self, procedure, argument=None, **options):
+        return self.curl("POST", f"/v1/rpc/dev/{procedure}", argument, **options)
+
+    def publish(self, topic, payload, **options):
+        answer = self.curl("POST", f"/v1/publish/dev/{topic}", payload, **options)
+        assert answer.status == 202, answer
+        return answer.value()["id"]
+
+    def discover(self, pattern, query=""):
+        answer = self.curl("GET", f"/v1/discover/dev/{pattern}{query}")
+        assert answer.status == 200, answer
+        return answer.value()
+
+    def metric(self, name):
+        text = self.curl("GET", "/metrics").body.decode()
+        lines = [line for line in text.splitlines() if line.startswith((name + " ", name + "{"))]
+        assert lines, f"{name} in {text}"
+        return sum(float(line.rsplit(" ", 1)[1]) for line in lines)
+
+    def signal(self, number):
+        os.kill(self.pid, number)
+
+
+class Cluster:
+    """So many nodes on this machine, ended together."""
+
+    def __init__(self, directory, nodes, environment=()):
+        self.directory = pathlib.Path(directory)
+        command = [BINARY, "cluster", "up", str(nodes), "--base-port", str(free_base(nodes))]
+        self.log = open(self.directory / "log", "wb")
+        self.process = subprocess.Popen(
+            [*command, "--data-dir", self.directory / "data"],
+            stdout=subprocess.PIPE,
+            stderr=self.log,
+            text=True,
+            env={**ENVIRONMENT, **dict(environment)},
+        )
+        late = threading.Timer(START_SECONDS, self.process.kill)
+        late.start()
+        line = self.process.stdout.readline()
+        late.cancel()
+        assert line, self.logged()
+        told = json.loads(line)
+        self.nodes = [Node(node, told["ca"]) for node in told["nodes"]]
+
+    def logged(self):
+        return (self.directory / "log").read_text(errors="replace")
+
+    def end(self, code=0):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+        try:
+            ended = self.process.wait(END_SECONDS)
+        finally:
+            self.process.kill()
+            self.process.stdout.close()
+            self.log.close()
+        log = self.logged()
+        assert "panicked" not in log, log
+        assert code is None or ended == code, log
