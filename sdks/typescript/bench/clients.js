@@ -11,7 +11,7 @@ globalThis.WebSocket ??= WebSocket;
 const [client, url, count] = process.argv.slice(2);
 const events = Number(count);
 /** Publishes under way at a time, as far as the program goes; the SDK sends as many of them as the gateway takes. */
-const UNDER_WAY = 4_096;
+const UNDER_WAY = 1_024;
 const TOPIC = 'bench.clock';
 
 const seen = new Uint8Array(events);

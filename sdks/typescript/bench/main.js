@@ -2,7 +2,7 @@
 // WebSocket with TLS, publisher and reader in one process of Node.
 //
 // MACULA_BINARY=… NATS_SERVER=… node main.js [EVENTS] [ROUNDS]
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import fs from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
@@ -29,9 +29,9 @@ try {
   for (let round = 1; round <= rounds; round += 1) {
     for (const [client, url] of Object.entries(urls)) {
       const args = ['--expose-gc', path.join(here, 'clients.js'), client, url, String(events)];
-      const told = JSON.parse(
-        execFileSync(process.execPath, args, { env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] }),
-      );
+      const done = spawnSync(process.execPath, args, { env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
+      if (done.status !== 0) process.exitCode = 1;
+      const told = JSON.parse(done.stdout);
       const { perSecond, lost, doubled, heap } = told;
       console.log(
         `${client.padEnd(6)} ${perSecond} events/s, ${lost} lost, ${doubled} doubled, heap ${heap.join(' ')} MiB`,

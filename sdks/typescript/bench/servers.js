@@ -27,9 +27,18 @@ function start(command, args, folder) {
   };
 }
 
-/** A node without quotas, so that the client is what is measured. */
+/**
+ * A node without quotas, so that the client is what is measured. For a slow reader it keeps as much as NATS does
+ * unless set otherwise, 64 MiB.
+ */
 export async function macula(binary, folder) {
-  const config = 'api.session_requests_per_second = 0\napi.address_requests_per_second = 0\nlog.filter = "error"\n';
+  const config = `log.filter = "error"
+[api]
+session_requests_per_second = 0
+address_requests_per_second = 0
+reader_events = 1000000
+reader_bytes = 67108864
+`;
   await fs.writeFile(path.join(folder, 'macula.toml'), config);
   const args = [
     'up',

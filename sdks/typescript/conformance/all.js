@@ -1,5 +1,6 @@
 // Runs cases on one transport, a few at a time.
-import { isFor, run } from './case.js';
+import { isFor } from './applies.js';
+import { run } from './case.js';
 
 /** Runs those that are for the transport, and tells each result: `{case, name, transport, passed, error}`. */
 export async function runAll(cases, { control, transport, options, jobs }, tell) {

@@ -12,11 +12,6 @@ const KINDS = { problem: Problem, lost: Lost, closed: Closed, connect: ConnectEr
 
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
-/** Whether the case is for this transport. */
-export function isFor({ transports }, transport) {
-  return transports === undefined || transports.includes(transport);
-}
-
 /** Runs it; throws what is not as it should be. `options` are what this environment needs to connect. */
 export async function run(found, { control, transport, options }) {
   const gateway = await Gateway.open(control, found.settings);

@@ -9,6 +9,7 @@ import path from 'node:path';
 import process from 'node:process';
 import readline from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { isFor } from './applies.js';
 import { inChromium } from './chromium.js';
 import { ask } from './stage.js';
 
@@ -22,6 +23,8 @@ const RUNS = [
   ['chromium', 'sse'],
   ['deno', 'webtransport'],
 ];
+/** What `programs.js` runs. */
+const PROGRAMS = 2;
 /** Cases at a time. */
 const JOBS = 4;
 
@@ -100,22 +103,31 @@ async function runIn(environment, transport, input, gateway, tell) {
 const cases = await readCases();
 const { control, end } = await stage();
 const results = [];
-const expected = [];
+let expected = 0;
+let passed = 0;
+
+/** Tells one result. */
+function tell(where, { name, passed: good, error, ms }) {
+  if (good) passed += 1;
+  console.log(`${good ? 'ok    ' : 'FAILED'} ${where} ${name}${ms === undefined ? '' : ` (${ms} ms)`}`);
+  if (error) console.log(error.replace(/^/gm, '       '));
+}
+
 try {
   const gateway = await ask(control, 'POST', '/gateways', {});
   for (const [environment, transport] of RUNS) {
     if ((option('in') ?? environment) !== environment || (option('on') ?? transport) !== transport) continue;
-    for (const found of cases)
-      if (!found.transports || found.transports.includes(transport))
-        expected.push([found.number, environment, transport]);
+    expected += cases.filter((found) => isFor(found, transport)).length;
     await runIn(environment, transport, { cases, control, jobs: JOBS }, gateway, (result) => {
-      const { passed, error, ms } = result;
-      results.push({ case: result.case, name: result.name, sdk: 'typescript', environment, transport, passed });
-      console.log(
-        `${passed ? 'ok    ' : 'FAILED'} ${environment} ${transport} ${result.case} ${result.name} (${ms} ms)`,
-      );
-      if (error) console.log(error.replace(/^/gm, '       '));
+      const { case: number, name } = result;
+      results.push({ case: number, name, sdk: 'typescript', environment, transport, passed: result.passed });
+      tell(`${environment} ${transport} ${number}`, result);
     });
+  }
+  if (!['only', 'in', 'on'].some(option)) {
+    expected += PROGRAMS;
+    const command = [process.execPath, path.join(here, 'programs.js'), gateway.url];
+    await inProcess(command, { NODE_EXTRA_CA_CERTS: gateway.ca }, {}, (result) => tell('node', result));
   }
 } finally {
   if ((await end()) !== 0) process.exitCode = 1;
@@ -124,8 +136,7 @@ results.sort((a, b) => a.case - b.case);
 const file = path.join(root, 'target/tests/conformance/typescript.json');
 await fs.mkdir(path.dirname(file), { recursive: true });
 await fs.writeFile(file, `${JSON.stringify(results, null, 1)}\n`);
-const passed = results.filter((result) => result.passed).length;
 // One that was not told, as when its process has ended, has failed.
-const failed = expected.length - passed;
+const failed = expected - passed;
 console.log(`${passed} passed, ${failed} failed`);
 if (failed > 0) process.exitCode = 1;

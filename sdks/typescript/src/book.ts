@@ -77,13 +77,14 @@ export class Book {
     this.#encode = encode;
   }
 
-  /** Begins an operation, which then waits to be said. The frame gets its number here. */
+  /** Begins an operation, which then waits to be said. The frame is the book's from now on, and gets its number. */
   begin(frame: Beginning, sink: Sink): number {
     if (this.#waiting.length - this.#said >= MAX_WAITING) {
       throw ownProblem('overloaded', 503, 'later', `${MAX_WAITING} operations wait for their turn here`);
     }
     const id = this.#last + 1;
-    const request = { ...frame, id } as Request;
+    const request = frame as Request;
+    request.id = id;
     const operation = { id, frame: request, encoded: this.#encode(request), sent: false, sink };
     this.#last = id;
     this.#operations.set(id, operation);

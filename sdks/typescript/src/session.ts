@@ -65,24 +65,21 @@ export class Session {
   ask<A>(frame: Beginning, signal?: AbortSignal, hear?: Sink['hear']): Promise<A> {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason);
-      const done = () => signal?.removeEventListener('abort', aborted);
-      const sink: Sink = {
-        end: (answer) => {
-          done();
-          resolve(answer as A);
-        },
-        fail: (error) => {
-          done();
-          reject(error);
-        },
-      };
+      const sink: Sink = { end: resolve as Sink['end'], fail: reject };
       if (hear) sink.hear = hear;
       const id = this.begin(frame, sink);
+      if (!signal) return;
       const aborted = () => {
         this.giveUp(id);
-        reject(signal?.reason);
+        reject(signal.reason);
       };
-      signal?.addEventListener('abort', aborted, { once: true });
+      signal.addEventListener('abort', aborted, { once: true });
+      const over = (settle: (value: never) => void) => (value: unknown) => {
+        signal.removeEventListener('abort', aborted);
+        settle(value as never);
+      };
+      sink.end = over(resolve);
+      sink.fail = over(reject);
     });
   }
 

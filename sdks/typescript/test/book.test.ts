@@ -58,7 +58,7 @@ function begun(frames: Beginning[], bounds = BOUNDS): { book: Book; heard: Heard
   const made = book(bounds);
   const heard = frames.map(() => new Heard());
   frames.forEach((frame, index) => {
-    made.begin(frame, heard[index] as Heard);
+    made.begin({ ...frame }, heard[index] as Heard);
   });
   return { book: made, heard };
 }
@@ -91,7 +91,7 @@ describe('what is in flight', () => {
         const made = book();
         const inFlight = new Set<number>();
         for (const [what, id] of steps) {
-          if (what === 'begin' || what === 'keyed') made.begin(what === 'begin' ? CALL : KEYED, new Heard());
+          if (what === 'begin' || what === 'keyed') made.begin({ ...(what === 'begin' ? CALL : KEYED) }, new Heard());
           else if (what === 'say') for (const sent of said(made)) inFlight.add(sent);
           else if (what === 'answer') made.take({ type: 'result', id });
           else if (what === 'giveUp') made.giveUp(id);
@@ -114,8 +114,8 @@ describe('what is in flight', () => {
 
   test('does not wait without a bound', () => {
     const made = book();
-    for (let waiting = 0; waiting < MAX_WAITING; waiting += 1) made.begin(CALL, new Heard());
-    expect(() => made.begin(CALL, new Heard())).toThrow(Overloaded);
+    for (let waiting = 0; waiting < MAX_WAITING; waiting += 1) made.begin({ ...CALL }, new Heard());
+    expect(() => made.begin({ ...CALL }, new Heard())).toThrow(Overloaded);
   });
 });
 
@@ -125,7 +125,7 @@ describe('after a loss', () => {
     said(book);
     (heard[1] as Heard).last = 'E1';
     book.take({ type: 'result', id: 5 });
-    book.begin(CALL, new Heard());
+    book.begin({ ...CALL }, new Heard());
     const resume = book.resume('S');
     expect(resume).toStrictEqual({
       session: 'S',
