@@ -50,7 +50,8 @@ class Case {
   async do(step) {
     const name = Object.keys(step).find((member) => typeof this[`_${member}`] === 'function');
     if (!name) throw new Error('no such step');
-    return within(this[`_${name}`](step), name);
+    // A step with many numbers waits for each of them.
+    return step.numbers ? this[`_${name}`](step) : within(this[`_${name}`](step), name);
   }
 
   async end() {
@@ -152,7 +153,9 @@ class Case {
   async _publish({ publish: topic, by, payload, numbers, options = {}, fails }) {
     const given = { headers: options.headers, idempotencyKey: options.idempotency_key };
     const [from, to] = numbers ?? [0, 0];
-    for (let number = from; number < to; number += 1) await this.#mesh(by).publish(topic, number);
+    for (let number = from; number < to; number += 1) {
+      await within(this.#mesh(by).publish(topic, number), `publish ${number}`);
+    }
     if (!numbers) await expect(this.#mesh(by).publish(topic, read(payload), given), { fails }, () => {});
   }
 
@@ -186,7 +189,7 @@ class Case {
 
   async #event(name) {
     const subscription = this.#subscriptions.get(name);
-    const { value, done } = await subscription.deliveries.next();
+    const { value, done } = await within(subscription.deliveries.next(), 'an event');
     if (done || value.gap) throw new Error(`expected an event, found ${done ? 'the end' : told(value)}`);
     subscription.last = value.event.id;
     return value.event;

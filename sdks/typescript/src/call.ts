@@ -28,6 +28,7 @@ export async function call<R>(
   argument: unknown,
   options: CallOptions,
   progress?: (value: unknown) => void,
+  left?: AbortSignal,
 ): Promise<R> {
   const { timeout, signal, idempotencyKey } = options;
   const [least, most] = TIMEOUT_MS;
@@ -44,18 +45,27 @@ export async function call<R>(
     ...(argument !== undefined && { payload: argument }),
   };
   const hear = progress && ((news: { payload?: unknown }) => progress(news.payload ?? null));
+  const over = new AbortController();
+  const stops = [signal, left].map((stop) => stop && following(stop, over));
   // The gateway tells when the time is over. Where it cannot, as while the transport is lost, this does.
-  const late = new AbortController();
-  const patience = (timeout ?? TIMEOUT_DEFAULT_MS) + OVERTIME_MS;
   const detail = `no answer within ${timeout ?? TIMEOUT_DEFAULT_MS} ms`;
-  const timer = setTimeout(() => late.abort(ownProblem('timeout', 504, 'later', detail)), patience);
+  const late = () => over.abort(ownProblem('timeout', 504, 'later', detail));
+  const timer = setTimeout(late, (timeout ?? TIMEOUT_DEFAULT_MS) + OVERTIME_MS);
   try {
-    const either = signal ? AbortSignal.any([signal, late.signal]) : late.signal;
-    const { payload } = await session.ask<CallResultFrame>(frame, either, hear as never);
+    const { payload } = await session.ask<CallResultFrame>(frame, over.signal, hear as never);
     return (payload ?? null) as R;
   } finally {
     clearTimeout(timer);
+    for (const stop of stops) stop?.();
   }
+}
+
+/** Aborts the controller with the signal, until what it gives is called: a signal may outlive many calls. */
+function following(signal: AbortSignal, controller: AbortController): () => void {
+  const abort = () => controller.abort(signal.reason);
+  if (signal.aborted) abort();
+  signal.addEventListener('abort', abort, { once: true });
+  return () => signal.removeEventListener('abort', abort);
 }
 
 /** Application headers with names in lower case, as they travel. */
@@ -76,13 +86,11 @@ export class StreamingCall<R = unknown, P = unknown> implements AsyncIterable<P>
   #wake = () => {};
 
   constructor(session: Session, procedure: string, argument: unknown, options: CallOptions) {
-    const { signal } = options;
-    const either = signal ? AbortSignal.any([signal, this.#left.signal]) : this.#left.signal;
     const told = (value: unknown) => {
       this.#progress.push(value as P);
       this.#wake();
     };
-    this.result = call<R>(session, procedure, argument, { ...options, signal: either }, told).finally(() => {
+    this.result = call<R>(session, procedure, argument, options, told, this.#left.signal).finally(() => {
       this.#over = true;
       this.#wake();
     });

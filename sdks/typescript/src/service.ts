@@ -47,10 +47,12 @@ export class Service {
   readonly ended: Promise<MaculaError | undefined>;
   readonly #session: Session;
   readonly #id: number;
+  readonly #serving: Serving;
 
-  constructor(procedure: string, id: number, session: Session, ended: Promise<MaculaError | undefined>) {
+  constructor(procedure: string, id: number, session: Session, serving: Serving) {
     this.procedure = procedure;
-    this.ended = ended;
+    this.ended = serving.ended;
+    this.#serving = serving;
     this.#id = id;
     this.#session = session;
   }
@@ -59,6 +61,7 @@ export class Service {
   stop(): void {
     this.#session.giveUp(this.#id);
     this.#session.book.abortInvocations(this.#id);
+    this.#serving.end();
   }
 }
 
@@ -70,7 +73,9 @@ export async function serve<A, R>(
   options: ServeOptions = {},
 ): Promise<Service> {
   checkName('procedure', procedure);
-  if (session.wire?.transport === 'sse') throw new Invalid('expected a live transport: nothing can be served on SSE');
+  const { transports } = session.config;
+  if (session.wire?.transport === 'sse' || transports.every((name) => name === 'sse'))
+    throw new Invalid('expected a live transport: nothing can be served on SSE');
   const serving = new Serving(handler as Handler, options.onError ?? console.error);
   const { policy, concurrency, description, argumentSchema, resultSchema } = options;
   const frame = {
@@ -84,7 +89,7 @@ export async function serve<A, R>(
   };
   const id = session.begin(frame, serving);
   await serving.ready;
-  return new Service(procedure, id, session, serving.ended);
+  return new Service(procedure, id, session, serving);
 }
 
 /** The session's side of a service. */

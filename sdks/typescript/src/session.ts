@@ -110,8 +110,7 @@ export class Session {
 
   /** Goes on with a wire that was welcomed. What has to be said again has its turn first. */
   attach(wire: Wire, welcome: WelcomeFrame, again: (book: Book) => Reply[]): void {
-    const token = welcome.token ?? this.welcome.token;
-    this.welcome = token ? { ...welcome, token } : welcome;
+    this.welcome = welcome;
     for (const reply of again(this.book)) {
       wire.say(reply);
       this.#answered(reply, false);

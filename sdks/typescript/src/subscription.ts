@@ -120,8 +120,8 @@ export class Subscription<P = unknown> implements AsyncIterable<MeshEvent<P>> {
 
   #end(error?: MaculaError): void {
     this.#over = true;
-    if (!(error instanceof Closed)) this.#error = error;
-    else if (this.#id === undefined) this.#error = error;
+    // To close the session ends a loop without an error; one that begins after that never had anything.
+    if (!(error instanceof Closed) || this.#id === undefined) this.#error = error;
     this.#wake();
   }
 

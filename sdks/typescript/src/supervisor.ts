@@ -1,5 +1,6 @@
 /** Connects, and connects again when the transport is lost. */
 import { Backoff } from './backoff.js';
+import type { Reply } from './book.js';
 import { type Codec, codecOf } from './codec/codec.js';
 import { MaculaError } from './error.js';
 import { Closed, ConnectError, isFinal, saysNoSession } from './errors.js';
@@ -7,14 +8,16 @@ import type { WelcomeFrame } from './generated/types.js';
 import type { Config } from './options.js';
 import { Problem } from './problem.js';
 import { Session } from './session.js';
-import { settled, sleep } from './time.js';
+import { settled, sleep, within } from './time.js';
 import { Transports } from './transport/race.js';
-import type { Hello, Wire } from './transport/wire.js';
+import { type Hello, OPEN_MS, type Wire } from './transport/wire.js';
 
 /** An open transport, and how it was welcomed. */
 interface Opened {
   readonly wire: Wire;
   readonly welcome: WelcomeFrame;
+  /** The token of the session: ours, or the gateway's for us. */
+  readonly token: string | undefined;
   readonly roundTrip: number;
 }
 
@@ -24,10 +27,17 @@ export class Supervisor {
   readonly #transports: Transports;
   readonly #backoff = new Backoff();
   readonly #over = new AbortController();
+  #token: string | undefined;
 
-  private constructor(config: Config, codec: Codec, transports: Transports, { wire, welcome, roundTrip }: Opened) {
+  private constructor(
+    config: Config,
+    codec: Codec,
+    transports: Transports,
+    { wire, welcome, token, roundTrip }: Opened,
+  ) {
     this.#config = config;
     this.#transports = transports;
+    this.#token = token;
     this.session = new Session(config, codec, welcome);
     this.session.roundTrip = roundTrip;
     this.session.onUse = () => this.#backoff.reset();
@@ -63,9 +73,8 @@ export class Supervisor {
   async #attempt(signal: AbortSignal): Promise<void> {
     const { session } = this;
     try {
-      const token = session.welcome.token ?? this.#config.token;
       const resume = session.book.resume(session.welcome.session);
-      const hello: Hello = { type: 'hello', ...(token && { token }), resume };
+      const hello: Hello = { type: 'hello', ...(this.#token && { token: this.#token }), resume };
       const opened = await open(this.#transports, session.book.serves, hello, signal);
       this.#goOn(opened, (welcome) => session.book.resumed(welcome.limits, welcome.unknown ?? []));
     } catch (error) {
@@ -79,12 +88,10 @@ export class Supervisor {
     }
   }
 
-  #goOn(
-    { wire, welcome, roundTrip }: Opened,
-    again: (welcome: WelcomeFrame) => ReturnType<Session['book']['resumed']>,
-  ): void {
+  #goOn({ wire, welcome, token, roundTrip }: Opened, again: (welcome: WelcomeFrame) => Reply[]): void {
     if (this.#over.signal.aborted) return wire.abandon();
     const { session } = this;
+    this.#token = token;
     session.reconnects += 1;
     session.roundTrip = roundTrip;
     session.attach(wire, welcome, () => again(welcome));
@@ -126,8 +133,9 @@ async function open(transports: Transports, serving: boolean, hello: Hello, sign
   const wire = await transports.open(serving, signal);
   try {
     const asked = performance.now();
-    const welcome = await wire.hello(hello);
-    return { wire, welcome, roundTrip: performance.now() - asked };
+    const late = () => new ConnectError(`not welcomed in ${OPEN_MS / 1_000} s`);
+    const welcome = await within(OPEN_MS, wire.hello(hello), late, signal);
+    return { wire, welcome, token: welcome.token ?? hello.token, roundTrip: performance.now() - asked };
   } catch (error) {
     wire.abandon();
     throw error;

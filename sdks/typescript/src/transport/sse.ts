@@ -7,7 +7,7 @@ import { ConnectError, ownProblem } from '../errors.js';
 import type { ClientFrame, WelcomeFrame } from '../generated/types.js';
 import { settled, within } from '../time.js';
 import type { HttpSession } from './http/session.js';
-import { type Channel, FAREWELL_MS, type Hello, type Listener, OPEN_MS, type Wire } from './wire.js';
+import { FAREWELL_MS, type Hello, type Listener, NO_CHANNEL, OPEN_MS, type Wire } from './wire.js';
 
 /** Requests in flight at a time. Browsers make no more than a hundred on a connection; streams of events count too. */
 const MAX_REQUESTS = 64;
@@ -35,8 +35,7 @@ class SseWire implements Wire {
     if (resume && nameOf(session.info?.id) !== resume.session) {
       throw ownProblem('session_expired', 401, 'never', 'a session of another transport cannot go on over HTTP');
     }
-    const opening = session.open(token, realm, subject);
-    const info = await within(OPEN_MS, opening, () => new ConnectError('HTTP: not welcomed in 10 s'));
+    const info = await session.open(token, realm, subject);
     const asked = [...(resume?.pending ?? []), ...(resume?.subscriptions ?? []).map(({ id }) => id)];
     return {
       type: 'welcome',
@@ -73,9 +72,8 @@ class SseWire implements Wire {
 
   say(frame: ClientFrame): void {
     if (frame.type !== 'ping') return;
-    const channel: Channel = { say: () => {}, finish: async () => false };
     this.#session.probe(AbortSignal.timeout(OPEN_MS)).then(
-      () => this.#listener?.heard({ type: 'pong', ...(frame.id !== undefined && { id: frame.id }) }, channel),
+      () => this.#listener?.heard({ type: 'pong', ...(frame.id !== undefined && { id: frame.id }) }, NO_CHANNEL),
       // Silence tells it.
       () => {},
     );

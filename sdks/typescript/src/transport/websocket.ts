@@ -4,9 +4,9 @@ import type { Codec } from '../codec/codec.js';
 import { ConnectError, Invalid } from '../errors.js';
 import type { ClientFrame, GatewayFrame, WelcomeFrame } from '../generated/types.js';
 import type { Config, WebSocketLike } from '../options.js';
-import { settled, within } from '../time.js';
+import { settled } from '../time.js';
 import { welcomeOf } from './welcome.js';
-import { type Channel, CONGESTED_BYTES, FAREWELL_MS, type Hello, type Listener, OPEN_MS, type Wire } from './wire.js';
+import { type Channel, CONGESTED_BYTES, FAREWELL_MS, type Hello, type Listener, type Wire } from './wire.js';
 
 /** Opens a WebSocket, as fast as the network lets it. */
 export function openWebSocket(config: Config, codec: Codec, signal: AbortSignal): Promise<Wire> {
@@ -95,7 +95,7 @@ class WebSocketWire implements Wire, Channel {
     const closed = this.ended.then((why) => {
       if (this.#early.length === 0) throw new ConnectError(`WebSocket: ${why}`);
     });
-    await within(OPEN_MS, Promise.race([first, closed]), () => new ConnectError('WebSocket: not welcomed in 10 s'));
+    await Promise.race([first, closed]);
     return welcomeOf(this.#early.shift() as GatewayFrame);
   }
 

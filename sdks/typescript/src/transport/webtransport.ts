@@ -6,7 +6,7 @@ import { ConnectError, Invalid } from '../errors.js';
 import type { ClientFrame, GatewayFrame, WelcomeFrame } from '../generated/types.js';
 import type { Config } from '../options.js';
 import { settled, within } from '../time.js';
-import { welcomeOf } from './welcome.js';
+import { problemOfClose, welcomeOf } from './welcome.js';
 import { type Channel, FAREWELL_MS, type Hello, type Listener, OPEN_MS, type Wire } from './wire.js';
 
 const utf8 = new TextEncoder();
@@ -143,13 +143,16 @@ class WebTransportWire implements Wire {
 
   async hello(frame: Hello): Promise<WelcomeFrame> {
     this.#control.say(frame);
-    const late = () => new ConnectError('WebTransport: not welcomed in 10 s');
-    const first = this.#control.next().catch((error) => {
-      throw new ConnectError(`WebTransport: ${error.message}`, { cause: error });
-    });
-    const welcome = await within(OPEN_MS, first, late);
+    const welcome = await this.#control.next().catch((error) => this.#refused(error));
     if (!welcome) throw new ConnectError('WebTransport: closed before `welcome`');
     return welcomeOf(welcome);
+  }
+
+  /** Why there is no welcome: a platform may tell the end of the session before what was said last. */
+  async #refused(error: Error): Promise<never> {
+    const unknown = new ConnectError(`WebTransport: ${error.message}`, { cause: error });
+    const closed = await within(FAREWELL_MS, this.#session.closed, () => unknown).catch(() => undefined);
+    throw (closed && problemOfClose(closed.closeCode ?? 0, closed.reason ?? '')) ?? unknown;
   }
 
   listen(listener: Listener): void {

@@ -44,6 +44,9 @@ export interface Channel {
   onGivenUp?(listener: () => void): void;
 }
 
+/** For frames that nothing is answered to. */
+export const NO_CHANNEL: Channel = { say: () => {}, finish: async () => false };
+
 /** How long to connect, and how long to be welcomed, in ms. */
 export const OPEN_MS = 10_000;
 /** How long the gateway may take to hear that the session has ended, in ms. */

@@ -5,12 +5,9 @@ import { ConnectError, ownProblem, problemOf } from '../../errors.js';
 import type { GatewayFrame, Opened, SessionInfo } from '../../generated/types.js';
 import type { Config } from '../../options.js';
 import { Problem, type Report } from '../../problem.js';
-import type { Channel, Listener } from '../wire.js';
+import { type Listener, NO_CHANNEL } from '../wire.js';
 import { eachEvent, frameOf } from './events.js';
 import { type Asked, ask, requestOf } from './request.js';
-
-/** Nothing answers an invocation here, as there are none. */
-const NO_CHANNEL: Channel = { say: () => {}, finish: async () => false };
 
 export class HttpSession {
   info: SessionInfo | undefined;
