@@ -11,6 +11,18 @@ import { type Channel, FAREWELL_MS, type Hello, type Listener, OPEN_MS, type Wir
 
 const utf8 = new TextEncoder();
 
+/**
+ * The last sessions that were left, with their streams. Chromium's renderer crashes when what is left of a session that
+ * was lost is collected as garbage while the browser still ends it, and for a while after `closed` has told the end.
+ */
+const left: unknown[] = [];
+/** So many are kept: more than a page loses within seconds. */
+const MAX_LEFT = 32;
+
+function keep(what: unknown): void {
+  if (left.push(what) > MAX_LEFT) left.shift();
+}
+
 /** Opens a session and its control stream. */
 export async function openWebTransport(config: Config, codec: Codec, signal: AbortSignal): Promise<Wire> {
   if (!globalThis.WebTransport) throw new Invalid('expected WebTransport: this platform has none');
@@ -26,6 +38,7 @@ export async function openWebTransport(config: Config, codec: Codec, signal: Abo
     const control = await within(OPEN_MS, opening, late, signal);
     return new WebTransportWire(session, new Stream(control, codec), codec);
   } catch (error) {
+    keep(session);
     leave(session);
     if (signal.aborted) throw signal.reason;
     throw new ConnectError(`WebTransport: ${error instanceof Error ? error.message : error}`, { cause: error });
@@ -132,6 +145,8 @@ class WebTransportWire implements Wire {
   readonly #codec: Codec;
   /** Operations with a stream of their own; none while it is being opened. */
   readonly #streams = new Map<number, Stream | undefined>();
+  /** All streams that are open, or did not end in order. */
+  readonly #held = new Set<Stream>();
   #listener: Listener | undefined;
   #open = true;
 
@@ -186,8 +201,7 @@ class WebTransportWire implements Wire {
     for (;;) {
       const { value, done } = await reader.read();
       if (done) return;
-      const stream = new Stream(value, this.#codec);
-      this.#invocation(stream).catch(() => {});
+      this.#invocation(this.#opened(value)).catch(() => {});
     }
   }
 
@@ -196,7 +210,8 @@ class WebTransportWire implements Wire {
     if (!frame) return;
     this.#listener?.heard(frame, stream);
     // Until it is answered nothing more comes but a reset, unless the whole session is lost.
-    stream.each(() => {}).catch(({ source }) => this.#open && source !== 'session' && stream.wasReset());
+    const over = stream.each(() => {}).then(() => this.#held.delete(stream));
+    over.catch(({ source }) => this.#open && source !== 'session' && stream.wasReset());
   }
 
   async #datagrams(heard: (frame: GatewayFrame) => void): Promise<void> {
@@ -219,13 +234,19 @@ class WebTransportWire implements Wire {
 
   /** Says a request on a stream of its own, and hears what is answered there. */
   async #converse({ id, encoded }: Operation): Promise<void> {
-    const opened = await this.#session.createBidirectionalStream();
-    const stream = new Stream(opened, this.#codec);
+    const stream = this.#opened(await this.#session.createBidirectionalStream());
     if (!this.#streams.has(id)) return stream.cancel();
     this.#streams.set(id, stream);
     stream.write(encoded);
     stream.end();
     await stream.each((frame) => this.#listener?.heard(frame, this.#controlChannel));
+    this.#held.delete(stream);
+  }
+
+  #opened(opened: WebTransportBidirectionalStream): Stream {
+    const stream = new Stream(opened, this.#codec);
+    this.#held.add(stream);
+    return stream;
   }
 
   giveUp(ending: Ending): void {
@@ -235,7 +256,9 @@ class WebTransportWire implements Wire {
       return;
     }
     // The frame may overtake the request, and not every platform tells the gateway of a stream that is given up.
-    this.#streams.get(ending.id)?.cancel();
+    const stream = this.#streams.get(ending.id);
+    stream?.cancel();
+    if (stream) this.#held.delete(stream);
     this.say(ending);
   }
 
@@ -245,6 +268,7 @@ class WebTransportWire implements Wire {
 
   async close(): Promise<void> {
     this.#open = false;
+    keep(this);
     // The end of the control stream is the end of the session.
     this.#control.end();
     await settled(FAREWELL_MS, this.#session.closed);
@@ -253,6 +277,7 @@ class WebTransportWire implements Wire {
 
   abandon(): void {
     this.#open = false;
+    keep(this);
     // No code that means the end: the session may go on elsewhere.
     leave(this.#session, 4000);
   }
