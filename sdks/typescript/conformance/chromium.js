@@ -4,6 +4,7 @@ import http from 'node:http';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
+import { isFor } from './applies.js';
 
 const here = fileURLToPath(new URL('..', import.meta.url));
 const FLAGS = [
@@ -31,22 +32,42 @@ async function pages() {
   return { url: `http://127.0.0.1:${server.address().port}/`, close: () => server.close() };
 }
 
-export async function inChromium(transport, input, spki, tell) {
+/**
+ * Runs each case in a page of its own, a few at a time: Chromium's renderer crashes now and then after it has lost many
+ * WebTransport sessions.
+ */
+export async function inChromium(transport, { cases, control, jobs }, spki, tell) {
   const served = await pages();
   const args = [...FLAGS, `--ignore-certificate-errors-spki-list=${spki}`];
   const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args });
+  const left = cases.filter((found) => isFor(found, transport));
+  const job = async () => {
+    for (let found = left.shift(); found; found = left.shift())
+      await inPage(browser, served.url, transport, found, control, tell);
+  };
   try {
-    const page = await browser.newPage();
-    page.on('pageerror', (error) => console.log(`       the page: ${error.stack}`));
-    await page.exposeFunction('tell', tell);
-    await page.goto(served.url);
-    await page.waitForFunction(() => 'runAll' in window);
-    await page.evaluate(
-      ([{ cases, ...given }, on]) => window.runAll(cases, { ...given, transport: on, options: {} }, window.tell),
-      [input, transport],
-    );
+    await Promise.all(Array.from({ length: jobs }, job));
   } finally {
     await browser.close();
     served.close();
+  }
+}
+
+async function inPage(browser, url, transport, found, control, tell) {
+  const context = await browser.newContext();
+  try {
+    const page = await context.newPage();
+    page.on('pageerror', (error) => console.log(`       the page: ${error.stack}`));
+    await page.exposeFunction('tell', tell);
+    await page.goto(url);
+    await page.waitForFunction(() => 'runAll' in window);
+    await page.evaluate(
+      ([cases, given]) => window.runAll(cases, given, window.tell),
+      [[found], { control, transport, options: {}, jobs: 1 }],
+    );
+  } catch (error) {
+    tell({ case: found.number, name: found.name, transport, passed: false, error: String(error) });
+  } finally {
+    await context.close();
   }
 }

@@ -12,12 +12,13 @@ import { type Channel, FAREWELL_MS, type Hello, type Listener, OPEN_MS, type Wir
 const utf8 = new TextEncoder();
 
 /**
- * The last sessions that were left, with their streams. Chromium's renderer crashes when what is left of a session that
- * was lost is collected as garbage while the browser still ends it, and for a while after `closed` has told the end.
+ * The last sessions that were left, with their streams, and the last streams that were given up. Chromium's renderer
+ * crashes when what is left of them is collected as garbage while the browser still ends them, and for a while after
+ * `closed` has told the end.
  */
 const left: unknown[] = [];
-/** So many are kept: more than a page loses within seconds. */
-const MAX_LEFT = 32;
+/** So many are kept: more than a page leaves within seconds. */
+const MAX_LEFT = 256;
 
 function keep(what: unknown): void {
   if (left.push(what) > MAX_LEFT) left.shift();
@@ -257,8 +258,11 @@ class WebTransportWire implements Wire {
     }
     // The frame may overtake the request, and not every platform tells the gateway of a stream that is given up.
     const stream = this.#streams.get(ending.id);
-    stream?.cancel();
-    if (stream) this.#held.delete(stream);
+    if (stream) {
+      stream.cancel();
+      keep(stream);
+      this.#held.delete(stream);
+    }
     this.say(ending);
   }
 
