@@ -9,6 +9,8 @@ import { network } from './network.mjs';
 
 const START_MS = 20_000;
 const END_MS = 20_000;
+/** The gateway listens here at the port of its network: `Alt-Svc` tells clients a port, and so leads to the network. */
+const HOST = '127.0.0.2';
 
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
@@ -30,14 +32,18 @@ export class Gateway {
     if (tls) await fs.cp(tls, path.join(gateway.data, 'tls'), { recursive: true });
     const config = { 'api.cors_origins': ['*'], ...settings };
     await fs.writeFile(path.join(directory, 'macula.toml'), toml(config));
-    await gateway.run(0);
-    gateway.network = await network(() => gateway.port);
+    gateway.network = await network(HOST);
+    await gateway.run().catch((error) => {
+      gateway.network.close();
+      throw error;
+    });
     gateway.agent = new https.Agent({ keepAlive: true, maxSockets: 1 });
     return gateway;
   }
 
+  /** An address and not `localhost`: of a name's several addresses Chromium's WebTransport tries one. */
   get url() {
-    return `https://localhost:${this.network.port}`;
+    return `https://127.0.0.1:${this.network.port}`;
   }
 
   get ca() {
@@ -48,7 +54,7 @@ export class Gateway {
     return path.join(this.data, 'tls');
   }
 
-  async run(port) {
+  async run() {
     const environment = Object.fromEntries(
       Object.entries(process.env).filter(([name]) => !name.startsWith('MACULA_')),
     );
@@ -56,7 +62,7 @@ export class Gateway {
     const log = createWriteStream(this.log, { flags: 'a' });
     await new Promise((done) => log.on('open', done));
     const config = path.join(this.directory, 'macula.toml');
-    const command = ['up', '--listen', `127.0.0.1:${port}`, '--data-dir', this.data, '--config', config];
+    const command = ['up', '--listen', `${HOST}:${this.network.port}`, '--data-dir', this.data, '--config', config];
     this.process = spawn(this.binary, command, { env: environment, stdio: ['ignore', 'ignore', log] });
     this.ended = new Promise((done) => {
       this.process.on('exit', (code, signal) => done(code ?? signal));
@@ -69,7 +75,6 @@ export class Gateway {
     for (;;) {
       const told = await fs.readFile(ready, 'utf8').then(JSON.parse).catch(() => undefined);
       if (told) {
-        this.port = Number(new URL(told.url).port);
         this.certificate_sha256 = told.certificate_sha256;
         return;
       }
@@ -95,9 +100,9 @@ export class Gateway {
       ...(token && { authorization: `Bearer ${token}` }),
       ...(body !== undefined && { 'content-type': 'application/json' }),
     };
-    const options = { method, ca, headers, agent: this.agent };
+    const options = { method, ca, headers, agent: this.agent, host: HOST, port: this.network.port, path: where, servername: 'localhost' };
     return new Promise((done, fail) => {
-      const request = https.request(`https://localhost:${this.port}${where}`, options, (answer) => {
+      const request = https.request(options, (answer) => {
         const parts = [];
         answer.on('data', (part) => parts.push(part));
         answer.on('end', () => {
@@ -132,9 +137,8 @@ export class Gateway {
   }
 
   async restart() {
-    const port = this.port;
     await this.end();
-    await this.run(port);
+    await this.run();
   }
 
   async logged() {

@@ -5,16 +5,17 @@ import net from 'node:net';
 const HOST = '127.0.0.1';
 const TRIES = 20;
 
-/** Listens on one free port for TCP and UDP, and forwards to `port()`, which is asked for each connection. */
-export async function network(port) {
+/** Listens on one free port for TCP and UDP, and forwards to the same port of another address. */
+export async function network(gateway) {
   const { tcp, udp } = await listen();
+  const { port } = tcp.address();
   const pairs = new Set();
   const flows = new Map();
   const cut = { tcp: false, udp: false };
 
   tcp.on('connection', (near) => {
     if (cut.tcp) return near.resetAndDestroy();
-    const far = net.connect(port(), HOST);
+    const far = net.connect(port, gateway);
     const pair = [near, far];
     pairs.add(pair);
     for (const socket of pair) {
@@ -40,7 +41,7 @@ export async function network(port) {
       socket.on('error', () => {});
       flows.set(key, flow);
     }
-    if (!flow.lost) flow.socket.send(packet, port(), HOST);
+    if (!flow.lost) flow.socket.send(packet, port, gateway);
   });
 
   // A lost flow stays known, so that what its client still sends goes nowhere.
@@ -51,7 +52,7 @@ export async function network(port) {
     for (const pair of pairs) for (const socket of pair) socket.resetAndDestroy();
   };
   return {
-    port: tcp.address().port,
+    port,
     cut(which) {
       if (which.udp) {
         cut.udp = true;

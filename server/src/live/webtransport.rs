@@ -133,8 +133,13 @@ async fn run(
         () = unwanted(session) => Ending::Lost,
         () = farewell(&live, link) => Ending::Closed,
     };
-    // What ended first may have been any of these.
-    let ending = match session.closed().now_or_never() {
+    // What ended first may have been any of these, and a stream may tell a loss before the session tells that
+    // its client meant to end it.
+    let told = match ending {
+        Ending::Closed => session.closed().now_or_never(),
+        Ending::Lost => timeout(FAREWELL, session.closed()).await.ok(),
+    };
+    let ending = match told {
         Some(closed) if !closed.broken && closed.code == 0 => Ending::Closed,
         _ => ending,
     };

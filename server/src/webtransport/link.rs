@@ -234,6 +234,20 @@ impl Link {
         drop(self.datagrams.end());
     }
 
+    /// How the session ends with its connection: it broke off, unless the peer has closed the connection with
+    /// the code 0. HTTP/3 has no such code (RFC 9114 §8.1); a client that closes its sessions by their
+    /// connection, as Deno does, says the session's code so.
+    pub(crate) fn end_of_connection(&self) -> Closed {
+        match self.quic.close_reason() {
+            Some(quinn::ConnectionError::ApplicationClosed(close))
+                if close.error_code.into_inner() == 0 =>
+            {
+                Closed::without_words()
+            }
+            _ => Closed::broken_off(),
+        }
+    }
+
     /// How the session has ended; none while it lasts.
     pub(crate) fn closed(&self) -> Option<&Closed> {
         self.closed.get()

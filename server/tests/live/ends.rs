@@ -100,3 +100,12 @@ async fn nothing_is_left_of_a_session_that_did_much() {
     };
     soon(left).await;
 }
+
+#[tokio::test]
+async fn closing_the_connection_with_the_code_0_ends_the_session() {
+    let node = Node::start();
+    let (mut client, _) = Client::open(&node, Carrier::WebTransport).await;
+    let connection = client.connection.take().unwrap();
+    connection.close(wtransport::VarInt::from_u32(0), b"");
+    node.is_at_rest().await;
+}

@@ -14,7 +14,6 @@ use quinn::VarInt;
 use tokio::sync::Notify;
 
 use crate::webtransport::{
-    Closed,
     link::{Counts, Link},
     varint,
 };
@@ -205,7 +204,7 @@ impl Drop for Place {
             }
             table.gone.push_back(self.link.id());
         }
-        self.link.end(Closed::broken_off());
+        self.link.end(self.link.end_of_connection());
         self.sessions.0.changed.notify_waiters();
     }
 }

@@ -133,8 +133,8 @@ fn serving(
     Box::pin(async move {
         let end = tokio::select! {
             closed = place.link.ended() => End::Here(closed.clone()),
-            end = told(&mut recv) => end,
-            () = &mut gone => End::There(Closed::broken_off()),
+            end = told(&place, &mut recv) => end,
+            () = &mut gone => End::There(place.link.end_of_connection()),
         };
         match end {
             End::Here(closed) => {
@@ -168,13 +168,13 @@ fn accepted(response: Response<Body>) -> Response<()> {
 }
 
 /// Reads capsules until the peer ends the session.
-async fn told(recv: &mut RequestStream<Recv, Bytes>) -> End {
+async fn told(place: &Place, recv: &mut RequestStream<Recv, Bytes>) -> End {
     let mut capsules = Capsules::new();
     loop {
         let mut data = match recv.recv_data().await {
             Ok(Some(data)) => data,
             Ok(None) => return End::There(Closed::without_words()),
-            Err(_) => return End::There(Closed::broken_off()),
+            Err(_) => return End::There(place.link.end_of_connection()),
         };
         match capsules.read(data.copy_to_bytes(data.remaining())) {
             Ok(None) => {}
