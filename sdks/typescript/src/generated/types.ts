@@ -367,7 +367,7 @@ export type GapFrame = {
     /**
      * Why.
      */
-    reason: 'slow_reader' | 'outside_window' | 'unknown_id';
+    reason: 'slow_reader' | 'outside_window' | 'unknown_id' | 'link';
     /**
      * Which frame it is.
      */
@@ -671,6 +671,7 @@ export type Item = {
      * `procedure`, `topic` or `node`.
      */
     kind: string;
+    member?: Member | null;
     /**
      * Its name.
      */
@@ -711,6 +712,40 @@ export type Limits = {
      * Requests a second, and as many at once; 0 is no limit.
      */
     requests_per_second: number;
+};
+
+/**
+ * Another node of the cluster, as the node that was asked sees it.
+ */
+export type Member = {
+    /**
+     * Where its gateway is, `HOST:PORT`.
+     */
+    gateway?: string | null;
+    /**
+     * Its id: its public key, in hexadecimal.
+     */
+    id: string;
+    /**
+     * The round trip to it, in microseconds.
+     */
+    round_trip_us?: number | null;
+    /**
+     * Since when it runs, in milliseconds since 1970 by its own clock.
+     */
+    since_ms?: number | null;
+    /**
+     * Streams to it that are open.
+     */
+    streams: number;
+    /**
+     * The version of its program.
+     */
+    version?: string | null;
+    /**
+     * Events that wait for it.
+     */
+    waiting: number;
 };
 
 /**
