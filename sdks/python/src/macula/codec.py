@@ -1,0 +1,150 @@
+"""Frames and payloads as what goes over the wire, and back."""
+
+from typing import Any, Literal, Protocol, TypeVar
+
+import msgspec
+
+from .errors import Invalid
+from .generated.models import (
+    CallProgressFrame,
+    CallResultFrame,
+    ClientFrame,
+    ErrorFrame,
+    EventFrame,
+    GatewayFrame,
+    InvokeFrame,
+)
+from .problem import MaculaError
+from .values import from_json, to_json
+
+Encoding = Literal["msgpack", "json"]
+"""How frames and payloads are written."""
+
+T = TypeVar("T")
+
+# Members of frames that are values of the application's.
+_VALUES = ("payload", "data", "argument_schema", "result_schema")
+_UNWRITABLE = (TypeError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError)
+
+
+class Unreadable(MaculaError):
+    """A frame that is none, or one that a later gateway says."""
+
+
+class ProblemFrame(msgspec.Struct, tag_field="type", tag="error"):
+    """An `error` of the gateway with all members of its problem, those that are not known here among them."""
+
+    problem: dict[str, Any]
+    id: int | None = None
+
+
+class Codec(Protocol):
+    """Writes and reads one encoding."""
+
+    encoding: Encoding
+    media_type: str
+    """The media type of a payload that it has written."""
+
+    def encode_frame(self, frame: ClientFrame) -> bytes:
+        """A frame, as one message of a WebSocket. `Invalid` when it holds a value that cannot be said."""
+        ...
+
+    def decode_frame(self, data: bytes) -> "GatewayFrame | ProblemFrame":
+        """A frame of the gateway, or `Unreadable`."""
+        ...
+
+    def encode(self, value: Any) -> bytes:
+        """A payload. `Invalid` when it cannot be said."""
+        ...
+
+
+class MsgPack:
+    """MessagePack."""
+
+    encoding: Encoding = "msgpack"
+    media_type = "application/msgpack"
+
+    def __init__(self) -> None:
+        self._encode = msgspec.msgpack.Encoder().encode
+        self._decode = msgspec.msgpack.Decoder(GatewayFrame).decode
+        self._problem = msgspec.msgpack.Decoder(ProblemFrame).decode
+
+    def encode_frame(self, frame: ClientFrame) -> bytes:
+        return self.encode(frame)
+
+    def encode(self, value: Any) -> bytes:
+        try:
+            return self._encode(value)
+        except _UNWRITABLE as error:
+            raise Invalid(f"expected a value that MessagePack can say: {error}") from error
+
+    def decode_frame(self, data: bytes) -> GatewayFrame | ProblemFrame:
+        try:
+            frame = self._decode(data)
+            return self._problem(data) if type(frame) is ErrorFrame else frame
+        except msgspec.DecodeError as error:
+            raise Unreadable(str(error)) from error
+
+
+class Json:
+    """JSON."""
+
+    encoding: Encoding = "json"
+    media_type = "application/json"
+
+    def __init__(self) -> None:
+        self._encode = msgspec.json.Encoder().encode
+        self._decode = msgspec.json.Decoder(GatewayFrame).decode
+        self._problem = msgspec.json.Decoder(ProblemFrame).decode
+
+    def encode_frame(self, frame: ClientFrame) -> bytes:
+        said = {
+            name: to_json(value)
+            for name in _VALUES
+            if (value := getattr(frame, name, msgspec.UNSET)) is not msgspec.UNSET
+        }
+        return self._encode(msgspec.structs.replace(frame, **said) if said else frame)
+
+    def encode(self, value: Any) -> bytes:
+        return self._encode(to_json(value))
+
+    def decode_frame(self, data: bytes) -> GatewayFrame | ProblemFrame:
+        try:
+            frame = self._decode(data)
+            if type(frame) is ErrorFrame:
+                return restored_problem(self._problem(data))
+        except msgspec.DecodeError as error:
+            raise Unreadable(str(error)) from error
+        if isinstance(frame, (CallResultFrame, CallProgressFrame, InvokeFrame)):
+            frame.payload = from_json(frame.payload)
+        elif isinstance(frame, EventFrame):
+            frame.event.payload = from_json(frame.event.payload)
+        return frame
+
+
+def restored_problem(frame: ProblemFrame) -> ProblemFrame:
+    """With what its handler's data stand for in JSON."""
+    handler = frame.problem.get("handler")
+    if isinstance(handler, dict) and "data" in handler:
+        handler["data"] = from_json(handler["data"])
+    return frame
+
+
+def codec_of(encoding: Encoding) -> Codec:
+    """The codec of this name."""
+    return Json() if encoding == "json" else MsgPack()
+
+
+def decode_payload(body: bytes, media_type: str) -> Any:
+    """The value of a payload by its media type; bytes for any other than the two encodings."""
+    if "json" in media_type:
+        return from_json(msgspec.json.decode(body))
+    return msgspec.msgpack.decode(body) if "msgpack" in media_type else body
+
+
+def converted(value: Any, wanted: type[T], what: str) -> T:
+    """The value as one of this type, or `Invalid`."""
+    try:
+        return msgspec.convert(value, wanted)
+    except msgspec.ValidationError as error:
+        raise Invalid(f"expected {what} that is a {getattr(wanted, '__name__', wanted)}: {error}") from error

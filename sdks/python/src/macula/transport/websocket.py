@@ -1,0 +1,218 @@
+"""A live session on a WebSocket (RFC 6455): every frame is one message."""
+
+import asyncio
+from collections import deque
+from typing import cast
+
+from websockets import CloseCode, Subprotocol
+from websockets.client import ClientProtocol
+from websockets.exceptions import InvalidHandshake
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Response
+from websockets.protocol import State
+from websockets.uri import parse_uri
+
+from ..book import Ending, Operation
+from ..codec import Codec, Unreadable, decode_payload
+from ..errors import ConnectError, problem_of
+from ..generated.models import ClientFrame, HelloFrame, WelcomeFrame
+from ..options import Config
+from ..splitter import MAX_FRAME_BYTES
+from .wire import CONGESTED_BYTES, FAREWELL, OPEN, Aside, Listener, Transport, welcome_of
+
+
+async def open_websocket(config: Config, codec: Codec) -> "WebSocketWire":
+    """Opens one, or raises `ConnectError`; a gateway that refuses it says why in a `Problem`."""
+    loop = asyncio.get_running_loop()
+    wire = WebSocketWire(config, codec)
+    try:
+        async with asyncio.timeout(OPEN):
+            await loop.create_connection(
+                lambda: wire, config.host, config.port, ssl=config.tls(), server_hostname=config.host
+            )
+            await wire.shake_hands()
+    except (OSError, TimeoutError, InvalidHandshake) as error:
+        wire.abandon()
+        why = "no answer in 10 s" if isinstance(error, TimeoutError) else str(error)
+        raise ConnectError(f"WebSocket: {why or type(error).__name__}") from error
+    except BaseException:
+        wire.abandon()
+        raise
+    return wire
+
+
+class WebSocketWire(asyncio.Protocol):
+    """The protocol of the connection, and the wire in one: what comes is handed on at once."""
+
+    transport: Transport = "websocket"
+
+    def __init__(self, config: Config, codec: Codec) -> None:
+        self._codec = codec
+        self._is_text = codec.encoding == "json"
+        self._protocol = ClientProtocol(
+            parse_uri(f"wss://{config.authority}/v1/connect"),
+            subprotocols=[Subprotocol(f"macula.v1.{codec.encoding}")],
+            max_size=MAX_FRAME_BYTES,
+        )
+        self._io: asyncio.Transport | None = None
+        self._listener: Listener | None = None
+        self._channel = Aside(self.say)
+        self._parts: list[bytes] = []
+        # Messages that came before somebody listened.
+        self._early: deque[bytes] = deque()
+        self._news = asyncio.Event()
+        self._ended = asyncio.Event()
+        self._is_open = True
+        self._why = "closed"
+
+    # What the event loop tells.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._io = cast(asyncio.Transport, transport)
+        self._io.set_write_buffer_limits(high=CONGESTED_BYTES)
+
+    def data_received(self, data: bytes) -> None:
+        self._protocol.receive_data(data)
+        for event in self._protocol.events_received():
+            if isinstance(event, Frame):
+                self._take(event)
+        self._flush()
+        self._news.set()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._protocol.state is not State.CLOSED:
+            self._protocol.receive_eof()
+        self._why = self._protocol.close_reason or (str(exc) if exc else "") or "closed"
+        self._ended.set()
+        self._news.set()
+        if self._is_open:
+            self._is_open = False
+            if self._listener is not None:
+                self._listener.lost()
+
+    def _take(self, frame: Frame) -> None:
+        if frame.opcode is Opcode.CLOSE or frame.opcode is Opcode.PING or frame.opcode is Opcode.PONG:
+            return
+        if not frame.fin or frame.opcode is Opcode.CONT:
+            self._parts.append(bytes(frame.data))
+            if not frame.fin:
+                return
+            message = b"".join(self._parts)
+            self._parts.clear()
+        else:
+            message = bytes(frame.data)
+        if self._listener is None:
+            self._early.append(message)
+        else:
+            self._hand_on(message, self._listener)
+
+    def _hand_on(self, message: bytes, listener: Listener) -> None:
+        try:
+            frame = self._codec.decode_frame(message)
+        except Unreadable:
+            # A later gateway may say what this client cannot read.
+            return
+        listener.heard(frame, self._channel)
+
+    def _flush(self) -> None:
+        if self._io is None or self._io.is_closing():
+            return
+        for data in self._protocol.data_to_send():
+            if data:
+                self._io.write(data)
+            elif self._io.can_write_eof():
+                self._io.write_eof()
+        if self._protocol.state is State.CLOSED:
+            self._io.close()
+
+    # What the opening asks.
+
+    async def shake_hands(self) -> None:
+        """Asks for the WebSocket, and waits until it is there."""
+        self._protocol.send_request(self._protocol.connect())
+        self._flush()
+        while self._protocol.state is State.CONNECTING and self._protocol.handshake_exc is None:
+            if self._ended.is_set():
+                raise ConnectError(f"WebSocket: {self._why}")
+            await self._next_news()
+        refusal = self._protocol.handshake_exc
+        if refusal is None:
+            return
+        response = getattr(refusal, "response", None)
+        media_type = response.headers.get("content-type", "") if isinstance(response, Response) else ""
+        if isinstance(response, Response) and "problem" in media_type and response.body:
+            raise problem_of(decode_payload(bytes(response.body), media_type))
+        raise ConnectError(f"WebSocket: {refusal}") from refusal
+
+    async def _next_news(self) -> None:
+        self._news.clear()
+        await self._news.wait()
+
+    # What the session says.
+
+    @property
+    def is_congested(self) -> bool:
+        return self._io is not None and self._io.get_write_buffer_size() > CONGESTED_BYTES
+
+    async def hello(self, frame: HelloFrame) -> WelcomeFrame:
+        self.say(frame)
+        try:
+            async with asyncio.timeout(OPEN):
+                while not self._early:
+                    if self._ended.is_set() or self._protocol.state is not State.OPEN:
+                        raise ConnectError(f"WebSocket: {self._protocol.close_reason or self._why}")
+                    await self._next_news()
+        except TimeoutError:
+            raise ConnectError("WebSocket: not welcomed in 10 s") from None
+        try:
+            return welcome_of(self._codec.decode_frame(self._early.popleft()))
+        except Unreadable as error:
+            raise ConnectError(f"WebSocket: expected `welcome`: {error}") from error
+
+    def listen(self, listener: Listener) -> None:
+        self._listener = listener
+        while self._early:
+            self._hand_on(self._early.popleft(), listener)
+        if not self._is_open:
+            listener.lost()
+
+    def send(self, operation: Operation) -> None:
+        self._write(operation.encoded)
+
+    def give_up(self, ending: Ending) -> None:
+        self.say(ending)
+
+    def say(self, frame: ClientFrame) -> None:
+        self._write(self._codec.encode_frame(frame))
+
+    def _write(self, message: bytes) -> None:
+        if not self._is_open or self._protocol.state is not State.OPEN:
+            return
+        if self._is_text:
+            self._protocol.send_text(message)
+        else:
+            self._protocol.send_binary(message)
+        self._flush()
+
+    async def close(self) -> None:
+        self._is_open = False
+        self._end(CloseCode.NORMAL_CLOSURE)
+        try:
+            async with asyncio.timeout(FAREWELL):
+                await self._ended.wait()
+        except TimeoutError:
+            if self._io is not None:
+                self._io.abort()
+
+    def abandon(self) -> None:
+        self._is_open = False
+        # No code that means the end: the session may go on elsewhere.
+        self._end(4000)
+        if self._io is not None:
+            self._io.close()
+            asyncio.get_running_loop().call_later(FAREWELL, self._io.abort)
+
+    def _end(self, code: int) -> None:
+        if self._protocol.state is State.OPEN:
+            self._protocol.send_close(code)
+            self._flush()
