@@ -1,7 +1,7 @@
 """Writes `src/macula/generated` from the spec: models, error classes, the operations table.
 
-    python scripts/generate.py           writes it
-    python scripts/generate.py --check   fails if what is there is something else
+python scripts/generate.py           writes it
+python scripts/generate.py --check   fails if what is there is something else
 """
 
 import copy
@@ -70,6 +70,7 @@ def lowered(spec: dict[str, Any]) -> dict[str, Any]:
     said = {ref.rsplit("/", 1)[1] for ref in mapping.values()} | {"HelloFrame"}
     for name, schema in schemas.items():
         strip(schema, heard=name not in said)
+    del schemas["Problem"]
     return {"openapi": spec["openapi"], "info": spec["info"], "components": {"schemas": schemas}}
 
 
@@ -81,6 +82,10 @@ def strip(schema: Any, heard: bool) -> None:
         return
     for name in CONSTRAINTS:
         schema.pop(name, None)
+    if schema.get("$ref") == "#/components/schemas/Problem":
+        # All its members survive, those that are not known here among them.
+        del schema["$ref"]
+        schema.update({"type": "object", "additionalProperties": True})
     if heard:
         schema.pop("enum", None)
     properties: dict[str, Any] = schema.get("properties", {})

@@ -7,7 +7,6 @@ from typing import NamedTuple, Protocol
 
 from msgspec import UNSET
 
-from .codec import ProblemFrame
 from .errors import Lost, own_problem, problem_of
 from .generated.models import (
     CallFrame,
@@ -17,6 +16,7 @@ from .generated.models import (
     DiscoveredFrame,
     DiscoverFrame,
     EndedFrame,
+    ErrorFrame,
     EventFrame,
     GapFrame,
     GatewayFrame,
@@ -183,7 +183,7 @@ class Book:
             return UnserveFrame(id=number)
         return CancelFrame(id=number)
 
-    def take(self, frame: GatewayFrame | ProblemFrame) -> None:
+    def take(self, frame: GatewayFrame) -> None:
         """Takes what the gateway says of an operation."""
         if isinstance(frame, News):
             operation = self._operations.get(frame.id)
@@ -193,7 +193,7 @@ class Book:
             operation = self._remove(frame.id)
             if operation is not None:
                 operation.sink.end(frame)
-        elif isinstance(frame, ProblemFrame) and frame.id is not None:
+        elif isinstance(frame, ErrorFrame) and isinstance(frame.id, int):
             # One without a number says that a frame could not be used: its operation, if any, is told apart.
             self.fail(frame.id, problem_of(frame.problem))
 

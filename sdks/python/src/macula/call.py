@@ -1,7 +1,7 @@
 """Calls, with and without progress."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from msgspec import UNSET
@@ -127,8 +127,9 @@ class _Progress:
     def __aiter__(self) -> "_Progress":
         return self
 
-    async def __anext__(self) -> Any:
-        return await self._streaming.next()
+    def __anext__(self) -> Awaitable[Any]:
+        # No coroutine of its own: a traceback of its would hold this, and keep the call from being given up.
+        return self._streaming.next()
 
     def __del__(self) -> None:
         self._streaming.close()

@@ -31,13 +31,6 @@ class Unreadable(MaculaError):
     """A frame that is none, or one that a later gateway says."""
 
 
-class ProblemFrame(msgspec.Struct, tag_field="type", tag="error"):
-    """An `error` of the gateway with all members of its problem, those that are not known here among them."""
-
-    problem: dict[str, Any]
-    id: int | None = None
-
-
 class Codec(Protocol):
     """Writes and reads one encoding."""
 
@@ -49,7 +42,7 @@ class Codec(Protocol):
         """A frame, as one message of a WebSocket. `Invalid` when it holds a value that cannot be said."""
         ...
 
-    def decode_frame(self, data: bytes) -> "GatewayFrame | ProblemFrame":
+    def decode_frame(self, data: bytes) -> GatewayFrame:
         """A frame of the gateway, or `Unreadable`."""
         ...
 
@@ -67,7 +60,6 @@ class MsgPack:
     def __init__(self) -> None:
         self._encode = msgspec.msgpack.Encoder().encode
         self._decode = msgspec.msgpack.Decoder(GatewayFrame).decode
-        self._problem = msgspec.msgpack.Decoder(ProblemFrame).decode
 
     def encode_frame(self, frame: ClientFrame) -> bytes:
         return self.encode(frame)
@@ -78,10 +70,9 @@ class MsgPack:
         except _UNWRITABLE as error:
             raise Invalid(f"expected a value that MessagePack can say: {error}") from error
 
-    def decode_frame(self, data: bytes) -> GatewayFrame | ProblemFrame:
+    def decode_frame(self, data: bytes) -> GatewayFrame:
         try:
-            frame = self._decode(data)
-            return self._problem(data) if type(frame) is ErrorFrame else frame
+            return self._decode(data)
         except msgspec.DecodeError as error:
             raise Unreadable(str(error)) from error
 
@@ -95,7 +86,6 @@ class Json:
     def __init__(self) -> None:
         self._encode = msgspec.json.Encoder().encode
         self._decode = msgspec.json.Decoder(GatewayFrame).decode
-        self._problem = msgspec.json.Decoder(ProblemFrame).decode
 
     def encode_frame(self, frame: ClientFrame) -> bytes:
         said = {
@@ -108,21 +98,21 @@ class Json:
     def encode(self, value: Any) -> bytes:
         return self._encode(to_json(value))
 
-    def decode_frame(self, data: bytes) -> GatewayFrame | ProblemFrame:
+    def decode_frame(self, data: bytes) -> GatewayFrame:
         try:
             frame = self._decode(data)
-            if type(frame) is ErrorFrame:
-                return restored_problem(self._problem(data))
         except msgspec.DecodeError as error:
             raise Unreadable(str(error)) from error
         if isinstance(frame, (CallResultFrame, CallProgressFrame, InvokeFrame)):
             frame.payload = from_json(frame.payload)
         elif isinstance(frame, EventFrame):
             frame.event.payload = from_json(frame.event.payload)
+        elif isinstance(frame, ErrorFrame):
+            return restored_problem(frame)
         return frame
 
 
-def restored_problem(frame: ProblemFrame) -> ProblemFrame:
+def restored_problem(frame: ErrorFrame) -> ErrorFrame:
     """With what its handler's data stand for in JSON."""
     handler = frame.problem.get("handler")
     if isinstance(handler, dict) and "data" in handler:

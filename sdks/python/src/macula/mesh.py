@@ -94,7 +94,7 @@ def connect(
 ) -> Connecting:
     """Opens a session with the gateway at `https://HOST[:PORT]`.
 
-    `token`: of a session; without one a session is opened in an open realm: `realm`, as `subject` (1–128 characters).
+    `token`: of a session; without one a session is opened in an open realm: `realm`, as `subject` (1 to 128 characters).
     `renew`: a coroutine function that gets a new token. It is asked once each time that the gateway no longer takes
     the old one; then a new session begins with the same subscriptions and services.
     `transports`: those to try, the preferred one first. `http`: the versions of HTTP that `sse` may use, likewise.
@@ -222,7 +222,12 @@ class Mesh:
         headers: Mapping[str, str] | None = None,
         idempotency_key: str | None = None,
     ) -> str:
-        """Publishes an event; its id. Of those that are published at a time as many are under way as the gateway takes."""
+        """Publishes an event; its id.
+
+        Of those that are published at a time as many are under way as the gateway takes, and 65,536 more may wait.
+        `headers`: at most 16. `idempotency_key`: makes a repeated publish give the first one's id, for 10 minutes, and
+        lets one that was lost be made again.
+        """
         frame = PublishFrame(
             id=0,
             topic=check_name("topic", topic),

@@ -10,7 +10,7 @@ _PATTERN = re.compile(PATTERN)
 
 
 def check_name(what: str, name: str) -> str:
-    """The name, if it is one: dotted segments of `A–Z a–z 0–9 _ ~ -`."""
+    """The name, if it is one: dotted segments of `A-Z a-z 0-9 _ ~ -`."""
     if len(name) <= MAX_NAME and _NAME.fullmatch(name):
         return name
     raise Invalid(f"expected a {what}: up to 16 dotted segments of A-Z a-z 0-9 _ ~ -, found {name!r}")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Literal, cast
 
 from .book import Answer, Book, Invocation, News, Reply, Request, Sink
-from .codec import Codec, ProblemFrame
+from .codec import Codec
 from .errors import Closed, own_problem
 from .generated.models import (
     GatewayFrame,
@@ -147,7 +147,7 @@ class Session:
         if self.wire is not None:
             self.wire.say(PingFrame())
 
-    def hear(self, frame: GatewayFrame | ProblemFrame, channel: Channel, wire: Wire) -> None:
+    def hear(self, frame: GatewayFrame, channel: Channel, wire: Wire) -> None:
         """Takes a frame."""
         self._heard = True
         if not self._used:
@@ -276,7 +276,7 @@ class WireListener:
         self._session = session
         self._wire = wire
 
-    def heard(self, frame: GatewayFrame | ProblemFrame, channel: Channel) -> None:
+    def heard(self, frame: GatewayFrame, channel: Channel) -> None:
         self._session.hear(frame, channel, self._wire)
 
     def not_sent(self, number: int) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -100,21 +100,22 @@ class Subscription:
             self._on_gap(delivery)
         return None
 
-    def pop(self) -> Event | Gap | None:
-        """The next delivery that is here."""
-        return self._queue.pop()
-
-    async def next(self) -> Event | Gap:
-        """The next delivery; `StopAsyncIteration` when the subscription is over."""
-        while (delivery := self._queue.pop()) is None:
-            if self._error is not None:
+    async def next(self, pick: Callable[[Event | Gap], T | None]) -> T:
+        """What `pick` makes of the next delivery, but for what it leaves out; `StopAsyncIteration` at the end."""
+        while True:
+            delivery = self._queue.pop()
+            if delivery is not None:
+                picked = pick(delivery)
+                if picked is not None:
+                    return picked
+            elif self._error is not None:
                 raise self._error
-            if self._over:
+            elif self._over:
                 raise StopAsyncIteration
-            reader = self._session.loop.create_future()
-            self._readers.append(reader)
-            await reader
-        return delivery
+            else:
+                reader = self._session.loop.create_future()
+                self._readers.append(reader)
+                await reader
 
     def heard(self, frame: EventFrame) -> None:
         """Takes an event."""
@@ -209,13 +210,9 @@ class _Loop(Generic[T]):
     def __aiter__(self) -> "_Loop[T]":
         return self
 
-    async def __anext__(self) -> T:
-        subscription = self._subscription
-        while True:
-            delivery = subscription.pop()
-            picked = self._pick(await subscription.next() if delivery is None else delivery)
-            if picked is not None:
-                return picked
+    def __anext__(self) -> Awaitable[T]:
+        # No coroutine of its own: a traceback of its would hold this, and keep the subscription from ending.
+        return self._subscription.next(self._pick)
 
     async def aclose(self) -> None:
         """Leaves the loop."""

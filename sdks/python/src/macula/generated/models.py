@@ -17,9 +17,7 @@ class CallProgressFrame(Struct, tag_field="type", tag="progress"):
 
     id: Annotated[int, Meta(description="The number of the `call`.")]
     content_type: (
-        Annotated[str, Meta(description="The payload's media type; the frame's own encoding unless said otherwise.")]
-        | UnsetType
-        | None
+        Annotated[str, Meta(description="The payload's media type; the frame's own encoding unless said otherwise.")] | UnsetType | None
     ) = UNSET
     opaque: (
         Annotated[
@@ -46,9 +44,7 @@ class CallResultFrame(Struct, tag_field="type", tag="result"):
 
     id: Annotated[int, Meta(description="The number of the `call`.")]
     content_type: (
-        Annotated[str, Meta(description="The payload's media type; the frame's own encoding unless said otherwise.")]
-        | UnsetType
-        | None
+        Annotated[str, Meta(description="The payload's media type; the frame's own encoding unless said otherwise.")] | UnsetType | None
     ) = UNSET
     opaque: (
         Annotated[
@@ -97,6 +93,18 @@ class Endpoint(Struct):
 ErrorCode: TypeAlias = Annotated[str, Meta(description="What went wrong, as a stable code; more may come.")]
 
 
+class ErrorFrame(Struct, tag_field="type", tag="error"):
+    """
+    An operation has failed, and is over; or, without a number, a frame could not be understood.
+    """
+
+    problem: Annotated[
+        dict[str, Any],
+        Meta(description="What went wrong: problem details (RFC 9457), as in the HTTP API."),
+    ]
+    id: Annotated[int, Meta(description="The operation's number.")] | UnsetType | None = UNSET
+
+
 class ErrorInfo(Struct):
     """
     One row of the error table.
@@ -121,6 +129,21 @@ class GapFrame(Struct, tag_field="type", tag="gap"):
     id: Annotated[int, Meta(description="The number of the `subscribe`.")]
     reason: Annotated[str, Meta(description="Why.")]
     missed: Annotated[int, Meta(description="How many, when that is known.")] | UnsetType | None = UNSET
+
+
+class GoawayFrame(Struct, tag_field="type", tag="goaway"):
+    """
+    The gateway is about to close the transport.
+    """
+
+    problem: Annotated[
+        dict[str, Any],
+        Meta(description="Why; `retry` says whether another node or a new session helps."),
+    ]
+    seconds: Annotated[
+        int,
+        Meta(description="How long the transport stays open for what is in flight."),
+    ]
 
 
 class HandlerError(Struct):
@@ -286,12 +309,7 @@ class Opening(Struct):
         Annotated[str, Meta(description="The realm; the first open one unless said otherwise.")] | UnsetType | None
     ) = UNSET
     subject: (
-        Annotated[
-            str,
-            Meta(description="Who it is, as publishers and callers are named; `anonymous` unless said otherwise."),
-        ]
-        | UnsetType
-        | None
+        Annotated[str, Meta(description="Who it is, as publishers and callers are named; `anonymous` unless said otherwise.")] | UnsetType | None
     ) = UNSET
 
 
@@ -335,21 +353,6 @@ class PongFrame(Struct, tag_field="type", tag="pong"):
     """
 
     id: Annotated[int, Meta(description="That of the `ping`.")] | UnsetType | None = UNSET
-
-
-class Problem(Struct):
-    """
-    An error (RFC 9457), the same on every transport.
-    """
-
-    code: ErrorCode
-    detail: Annotated[str, Meta(description="What was wrong this time, and what was expected.")]
-    instance: Annotated[str, Meta(description="The request's id.")]
-    retry: Annotated[str, Meta(description="When the same request may succeed.")]
-    status: Annotated[int, Meta(description="The HTTP status.")]
-    title: Annotated[str, Meta(description="A short summary, the same for every occurrence.")]
-    type: Annotated[str, Meta(description="Where the error is explained.")]
-    handler: Annotated[HandlerError, Meta(description="")] | UnsetType | None = UNSET
 
 
 class Provider(Struct):
@@ -595,16 +598,11 @@ class WelcomeFrame(Struct, tag_field="type", tag="welcome"):
     session: Annotated[str, Meta(description="The live session's name, for `resume`.")]
     subject: Annotated[str, Meta(description="Who the client is.")]
     resumed: Annotated[bool, Meta(description="True when `resume` was granted.")] | UnsetType = False
-    token: Annotated[str, Meta(description="The token of the session, if `hello` had none.")] | UnsetType | None = UNSET
+    token: (
+        Annotated[str, Meta(description="The token of the session, if `hello` had none.")] | UnsetType | None
+    ) = UNSET
     unknown: (
-        Annotated[
-            list[int],
-            Meta(
-                description="Numbers in `resume` that the gateway has no operation for: it never heard of them, or their answer was lost."
-            ),
-        ]
-        | UnsetType
-        | None
+        Annotated[list[int], Meta(description="Numbers in `resume` that the gateway has no operation for: it never heard of them, or their answer was lost.")] | UnsetType | None
     ) = UNSET
 
 
@@ -690,18 +688,6 @@ class DiscoverFrame(Struct, tag_field="type", tag="discover"):
     realm: Annotated[Name, Meta(description="The realm; the session's unless said otherwise.")] | UnsetType = UNSET
 
 
-class ErrorFrame(Struct, tag_field="type", tag="error"):
-    """
-    An operation has failed, and is over; or, without a number, a frame could not be understood.
-    """
-
-    problem: Annotated[
-        Problem,
-        Meta(description="What went wrong: problem details (RFC 9457), as in the HTTP API."),
-    ]
-    id: Annotated[int, Meta(description="The operation's number.")] | UnsetType | None = UNSET
-
-
 class Event(Struct):
     """
     An event as readers see it, with its payload inline.
@@ -737,21 +723,6 @@ class EventFrame(Struct, tag_field="type", tag="event"):
 
     event: Annotated[Event, Meta(description="The event.")]
     id: Annotated[int, Meta(description="The number of the `subscribe`.")]
-
-
-class GoawayFrame(Struct, tag_field="type", tag="goaway"):
-    """
-    The gateway is about to close the transport.
-    """
-
-    problem: Annotated[
-        Problem,
-        Meta(description="Why; `retry` says whether another node or a new session helps."),
-    ]
-    seconds: Annotated[
-        int,
-        Meta(description="How long the transport stays open for what is in flight."),
-    ]
 
 
 class HelloFrame(Struct, tag_field="type", tag="hello"):
@@ -798,9 +769,7 @@ class InvokeFrame(Struct, tag_field="type", tag="invoke"):
     serve: Annotated[int, Meta(description="The number of the `serve`.")]
     timeout_ms: Annotated[int, Meta(description="How long the caller waits from now on.")]
     content_type: (
-        Annotated[str, Meta(description="The payload's media type; the frame's own encoding unless said otherwise.")]
-        | UnsetType
-        | None
+        Annotated[str, Meta(description="The payload's media type; the frame's own encoding unless said otherwise.")] | UnsetType | None
     ) = UNSET
     headers: Annotated[dict[str, str], Meta(description="Application headers.")] | UnsetType = field(
         default_factory=dict
@@ -834,14 +803,7 @@ class Item(Struct):
     name: Annotated[str, Meta(description="Its name.")]
     description: Annotated[str | None, Meta(description="What it does, for people.")] | UnsetType | None = UNSET
     policy: (
-        Annotated[
-            str | None,
-            Meta(
-                description="How its providers are balanced, for procedures: `round_robin`, `random`, `first` or\n`least_busy`."
-            ),
-        ]
-        | UnsetType
-        | None
+        Annotated[str | None, Meta(description="How its providers are balanced, for procedures: `round_robin`, `random`, `first` or\n`least_busy`.")] | UnsetType | None
     ) = UNSET
     providers: Annotated[list[Provider], Meta(description="Who serves it, for procedures.")] | UnsetType | None = UNSET
     schema: Annotated[Schema | None, Meta(description="")] | UnsetType | None = UNSET

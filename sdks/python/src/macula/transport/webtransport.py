@@ -9,7 +9,7 @@ from qh3.h3.events import DatagramReceived, DataReceived, H3Event, HeadersReceiv
 from qh3.quic.events import QuicEvent, StopSendingReceived, StreamDataReceived, StreamReset
 
 from ..book import Ending, Operation
-from ..codec import Codec, ProblemFrame, Unreadable, decode_payload
+from ..codec import Codec, Unreadable, decode_payload
 from ..errors import ConnectError, problem_of
 from ..generated.models import ClientFrame, GatewayFrame, HelloFrame, PublishFrame, WelcomeFrame
 from ..options import Config
@@ -339,7 +339,7 @@ class WebTransportWire:
         if frame is not None and self._listener is not None:
             self._listener.heard(frame, self._channel)
 
-    def _decoded(self, said: bytes) -> GatewayFrame | ProblemFrame | None:
+    def _decoded(self, said: bytes) -> GatewayFrame | None:
         try:
             return self._codec.decode_frame(said)
         except Unreadable:

@@ -4,9 +4,8 @@ from collections.abc import Callable
 from typing import Literal, Protocol
 
 from ..book import Ending, Operation
-from ..codec import ProblemFrame
 from ..errors import ConnectError, problem_of
-from ..generated.models import ClientFrame, GatewayFrame, HelloFrame, WelcomeFrame
+from ..generated.models import ClientFrame, ErrorFrame, GatewayFrame, HelloFrame, WelcomeFrame
 
 Transport = Literal["webtransport", "websocket", "sse"]
 """What a session may be on. `sse` is Server-Sent Events for subscriptions and a request for each call."""
@@ -38,7 +37,7 @@ class Channel(Protocol):
 class Listener(Protocol):
     """Who hears what is said on a wire."""
 
-    def heard(self, frame: GatewayFrame | ProblemFrame, channel: Channel) -> None:
+    def heard(self, frame: GatewayFrame, channel: Channel) -> None:
         """A frame; answers to it, if any, go to the channel."""
 
     def not_sent(self, number: int) -> None:
@@ -100,10 +99,10 @@ class Aside:
         """Nothing but a `cancel` tells."""
 
 
-def welcome_of(frame: GatewayFrame | ProblemFrame) -> WelcomeFrame:
+def welcome_of(frame: GatewayFrame) -> WelcomeFrame:
     """The welcome that a first frame is, or the error that stands in its place."""
     if isinstance(frame, WelcomeFrame):
         return frame
-    if isinstance(frame, ProblemFrame):
+    if isinstance(frame, ErrorFrame):
         raise problem_of(frame.problem)
     raise ConnectError(f"expected `welcome`, found {type(frame).__name__}")

@@ -5,10 +5,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from ...codec import ProblemFrame, decode_payload, restored_problem
+from ...codec import decode_payload, restored_problem
 from ...generated.models import (
     CallProgressFrame,
     CallResultFrame,
+    ErrorFrame,
     Event,
     EventFrame,
     GapFrame,
@@ -85,7 +86,7 @@ class _ToldSubscribed(msgspec.Struct):
     backlog: int = 0
 
 
-def frame_of(number: int, event: SseEvent) -> GatewayFrame | ProblemFrame | None:
+def frame_of(number: int, event: SseEvent) -> GatewayFrame | None:
     """What an event says of the operation with this number; none for what this version does not know."""
     name, data = event
     if name == "message":
@@ -104,7 +105,7 @@ def frame_of(number: int, event: SseEvent) -> GatewayFrame | ProblemFrame | None
         kind = CallProgressFrame if name == "progress" else CallResultFrame
         return kind(id=number, payload=payload)
     if name == "error":
-        return restored_problem(ProblemFrame(problem=_read(data, type=dict[str, Any]), id=number))
+        return restored_problem(ErrorFrame(problem=_read(data, type=dict[str, Any]), id=number))
     return None
 
 

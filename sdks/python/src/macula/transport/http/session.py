@@ -8,12 +8,13 @@ from typing import Any
 import msgspec
 
 from ...book import Operation
-from ...codec import Codec, ProblemFrame, decode_payload
+from ...codec import Codec, decode_payload
 from ...errors import ConnectError, own_problem, problem_of
 from ...generated.models import (
     CallResultFrame,
     DiscoveredFrame,
     DiscoverFrame,
+    ErrorFrame,
     GatewayFrame,
     Opened,
     Page,
@@ -169,19 +170,19 @@ class HttpSession:
                 frame = frame_of(number, event)
                 if frame is None or not self.has(number):
                     continue
-                if isinstance(frame, ProblemFrame) and is_subscription:
+                if isinstance(frame, ErrorFrame) and is_subscription:
                     raise problem_of(frame.problem)
                 self._hear(frame)
-                if isinstance(frame, (ProblemFrame, CallResultFrame)):
+                if isinstance(frame, (ErrorFrame, CallResultFrame)):
                     return
         raise ConnectError("HTTP: a stream has ended")
 
-    def _hear(self, frame: GatewayFrame | ProblemFrame) -> None:
+    def _hear(self, frame: GatewayFrame) -> None:
         if self.listener is not None:
             self.listener.heard(frame, self._channel)
 
     def _fail(self, number: int, problem: Problem) -> None:
-        self._hear(ProblemFrame(problem=dict(problem.report), id=number))
+        self._hear(ErrorFrame(problem=dict(problem.report), id=number))
 
     def _failed(self, operation: Operation, error: Exception) -> None:
         """An operation has failed: for good, or with the transport or the session."""
