@@ -94,7 +94,7 @@ def connect(
 ) -> Connecting:
     """Opens a session with the gateway at `https://HOST[:PORT]`.
 
-    `token`: of a session; without one a session is opened in an open realm: `realm`, as `subject` (1 to 128 characters).
+    `token`: of a session; without one a session is opened in an open realm: `realm`, as `subject`.
     `renew`: a coroutine function that gets a new token. It is asked once each time that the gateway no longer takes
     the old one; then a new session begins with the same subscriptions and services.
     `transports`: those to try, the preferred one first. `http`: the versions of HTTP that `sse` may use, likewise.

@@ -17,7 +17,9 @@ class CallProgressFrame(Struct, tag_field="type", tag="progress"):
 
     id: Annotated[int, Meta(description="The number of the `call`.")]
     content_type: (
-        Annotated[str, Meta(description="The payload's media type; the frame's own encoding unless said otherwise.")] | UnsetType | None
+        Annotated[str, Meta(description="The payload's media type; the frame's own encoding unless said otherwise.")]
+        | UnsetType
+        | None
     ) = UNSET
     opaque: (
         Annotated[
@@ -44,7 +46,9 @@ class CallResultFrame(Struct, tag_field="type", tag="result"):
 
     id: Annotated[int, Meta(description="The number of the `call`.")]
     content_type: (
-        Annotated[str, Meta(description="The payload's media type; the frame's own encoding unless said otherwise.")] | UnsetType | None
+        Annotated[str, Meta(description="The payload's media type; the frame's own encoding unless said otherwise.")]
+        | UnsetType
+        | None
     ) = UNSET
     opaque: (
         Annotated[
@@ -309,7 +313,11 @@ class Opening(Struct):
         Annotated[str, Meta(description="The realm; the first open one unless said otherwise.")] | UnsetType | None
     ) = UNSET
     subject: (
-        Annotated[str, Meta(description="Who it is, as publishers and callers are named; `anonymous` unless said otherwise.")] | UnsetType | None
+        Annotated[
+            str, Meta(description="Who it is, as publishers and callers are named; `anonymous` unless said otherwise.")
+        ]
+        | UnsetType
+        | None
     ) = UNSET
 
 
@@ -598,11 +606,16 @@ class WelcomeFrame(Struct, tag_field="type", tag="welcome"):
     session: Annotated[str, Meta(description="The live session's name, for `resume`.")]
     subject: Annotated[str, Meta(description="Who the client is.")]
     resumed: Annotated[bool, Meta(description="True when `resume` was granted.")] | UnsetType = False
-    token: (
-        Annotated[str, Meta(description="The token of the session, if `hello` had none.")] | UnsetType | None
-    ) = UNSET
+    token: Annotated[str, Meta(description="The token of the session, if `hello` had none.")] | UnsetType | None = UNSET
     unknown: (
-        Annotated[list[int], Meta(description="Numbers in `resume` that the gateway has no operation for: it never heard of them, or their answer was lost.")] | UnsetType | None
+        Annotated[
+            list[int],
+            Meta(
+                description="Numbers in `resume` that the gateway has no operation for: it never heard of them, or their answer was lost."
+            ),
+        ]
+        | UnsetType
+        | None
     ) = UNSET
 
 
@@ -769,7 +782,9 @@ class InvokeFrame(Struct, tag_field="type", tag="invoke"):
     serve: Annotated[int, Meta(description="The number of the `serve`.")]
     timeout_ms: Annotated[int, Meta(description="How long the caller waits from now on.")]
     content_type: (
-        Annotated[str, Meta(description="The payload's media type; the frame's own encoding unless said otherwise.")] | UnsetType | None
+        Annotated[str, Meta(description="The payload's media type; the frame's own encoding unless said otherwise.")]
+        | UnsetType
+        | None
     ) = UNSET
     headers: Annotated[dict[str, str], Meta(description="Application headers.")] | UnsetType = field(
         default_factory=dict
@@ -803,7 +818,14 @@ class Item(Struct):
     name: Annotated[str, Meta(description="Its name.")]
     description: Annotated[str | None, Meta(description="What it does, for people.")] | UnsetType | None = UNSET
     policy: (
-        Annotated[str | None, Meta(description="How its providers are balanced, for procedures: `round_robin`, `random`, `first` or\n`least_busy`.")] | UnsetType | None
+        Annotated[
+            str | None,
+            Meta(
+                description="How its providers are balanced, for procedures: `round_robin`, `random`, `first` or\n`least_busy`."
+            ),
+        ]
+        | UnsetType
+        | None
     ) = UNSET
     providers: Annotated[list[Provider], Meta(description="Who serves it, for procedures.")] | UnsetType | None = UNSET
     schema: Annotated[Schema | None, Meta(description="")] | UnsetType | None = UNSET

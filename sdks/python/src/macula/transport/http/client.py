@@ -1,13 +1,10 @@
-"""Requests over HTTP/2 and HTTP/1.1."""
+"""Requests of the HTTP API, whatever version of HTTP they are on."""
 
-from collections.abc import AsyncIterator, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Protocol
 
-import httpx
-
 from ...errors import ConnectError
-from ...options import Config, Http
-from ..wire import OPEN
 from .request import Asked
 
 
@@ -50,52 +47,103 @@ def headers_of(asked: Asked, token: str | None) -> dict[str, str]:
     return {**asked.headers, "user-agent": "macula-python", **own}
 
 
-class HttpxClient:
-    """Requests by `httpx`. Nothing of the environment is looked at."""
+def fields_of(asked: Asked, token: str | None, authority: str) -> list[tuple[str, str]]:
+    """The head of a request in HTTP/2 and HTTP/3."""
+    head = {":method": asked.method, ":scheme": "https", ":authority": authority, ":path": asked.path}
+    length = {} if asked.body is None else {"content-length": str(len(asked.body))}
+    return list({**head, **headers_of(asked, token), **length}.items())
 
-    def __init__(self, config: Config, version: Http) -> None:
-        self._client = httpx.AsyncClient(
-            base_url=config.origin,
-            verify=config.tls(),
-            http1=version == 1,
-            http2=version == 2,
-            trust_env=False,
-            timeout=httpx.Timeout(None, connect=OPEN),
-            # The session bounds its requests, and the gateway its streams.
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=8),
-        )
 
-    async def send(self, asked: Asked, token: str | None) -> "HttpxAnswer":
-        request = self._client.build_request(
-            asked.method, asked.path, headers=headers_of(asked, token), content=asked.body
-        )
+class StreamAnswer:
+    """An answer that comes on a stream of a connection. What has come waits here; its reader keeps up."""
+
+    def __init__(self, give_up: Callable[[], None]) -> None:
+        self.status = 0
+        self.headers: Mapping[str, str] = {}
+        self._give_up = give_up
+        self._head: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._pieces: asyncio.Queue[bytes | ConnectError | None] = asyncio.Queue()
+        self._is_over = False
+
+    async def head(self) -> None:
+        """Waits for status and headers; cancelled before that, it gives the request up."""
         try:
-            return HttpxAnswer(await self._client.send(request, stream=True))
-        except httpx.HTTPError as error:
-            raise lost(error) from error
+            await self._head
+        except asyncio.CancelledError:
+            await self.close()
+            raise
 
-    async def close(self) -> None:
-        await self._client.aclose()
+    def begins(self, fields: Mapping[str, str]) -> None:
+        """Status and headers are there."""
+        if self._head.done():
+            return
+        self.status = int(fields[":status"])
+        self.headers = fields
+        self._head.set_result(None)
 
+    def goes_on(self, piece: bytes) -> None:
+        """A piece of the body."""
+        if piece:
+            self._pieces.put_nowait(piece)
 
-class HttpxAnswer:
-    """An answer of `httpx`."""
+    def ends(self) -> None:
+        """The body is all there."""
+        self._is_over = True
+        self._pieces.put_nowait(None)
 
-    def __init__(self, response: httpx.Response) -> None:
-        self.status = response.status_code
-        self.headers = response.headers
-        self._response = response
+    def fail(self, why: str) -> None:
+        """Nothing more comes."""
+        error = ConnectError(f"HTTP: {why}")
+        self._is_over = True
+        if not self._head.done():
+            self._head.set_exception(error)
+            self._head.exception()
+        self._pieces.put_nowait(error)
 
     async def pieces(self) -> AsyncIterator[bytes]:
-        try:
-            async for piece in self._response.aiter_raw():
-                yield piece
-        except (httpx.HTTPError, httpx.StreamError) as error:
-            raise lost(error) from error
+        while (piece := await self._pieces.get()) is not None:
+            if isinstance(piece, ConnectError):
+                raise piece
+            yield piece
 
     async def close(self) -> None:
-        await self._response.aclose()
+        if not self._is_over:
+            self._is_over = True
+            self._give_up()
 
 
-def lost(error: Exception) -> ConnectError:
-    return ConnectError(f"HTTP: {error or type(error).__name__}")
+class Connection(Protocol):
+    """A connection for many requests."""
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether it takes another request."""
+        ...
+
+    async def send(self, asked: Asked, token: str | None) -> StreamAnswer:
+        """The head of the answer; its body follows."""
+        ...
+
+    def abandon(self) -> None:
+        """Ends it."""
+
+
+class KeptClient:
+    """Requests on one connection, which is opened when there is none."""
+
+    def __init__(self, connect: Callable[[], Awaitable[Connection]]) -> None:
+        self._connect = connect
+        self._connection: Connection | None = None
+        self._opening = asyncio.Lock()
+
+    async def send(self, asked: Asked, token: str | None) -> StreamAnswer:
+        async with self._opening:
+            if self._connection is None or not self._connection.is_usable:
+                self._connection = await self._connect()
+            connection = self._connection
+        return await connection.send(asked, token)
+
+    async def close(self) -> None:
+        if self._connection is not None:
+            self._connection.abandon()
+            self._connection = None

@@ -29,8 +29,10 @@ from ...options import Config, Http
 from ...problem import MaculaError, Problem
 from ..race import race
 from ..wire import Aside, Listener
-from .client import Answer, Client, HttpxClient, body_of
+from .client import Answer, Client, KeptClient, body_of
 from .events import EventParser, frame_of
+from .h1 import H1Client
+from .h2 import open_h2
 from .request import EVENT_STREAM, Asked, ask, request_of
 
 JSON = {"content-type": "application/json", "accept": "application/json"}
@@ -230,12 +232,14 @@ class Probed:
 
 
 def _client(config: Config, version: Http) -> Client:
-    if version != 3:
-        return HttpxClient(config, version)
+    if version == 1:
+        return H1Client(config)
+    if version == 2:
+        return KeptClient(lambda: open_h2(config))
     # Without the extra `h3` this cannot be imported.
-    from .h3 import H3Client
+    from .h3 import open_h3
 
-    return H3Client(config)
+    return KeptClient(lambda: open_h3(config))
 
 
 def problem_in(answer: Answer, body: bytes) -> Problem:
