@@ -201,11 +201,11 @@ class Case:
         await self._gateway.act("publish", {"topic": step["outside"], "from": first, "to": last})
 
     async def _do_subscribe(self, step: Step) -> None:
-        after = {"after": self._readers[step["after"]].last} if "after" in step else {}
+        after = self._readers[step["after"]].last if "after" in step else None
 
         async def subscribe() -> macula.Subscription:
             mesh = self._mesh(step["by"])
-            subscription = mesh.subscribe(step["subscribe"], **step.get("options", {}), **after)
+            subscription = mesh.subscribe(step["subscribe"], after=after, **step.get("options", {}))
             await subscription.ready()
             return subscription
 

@@ -1,5 +1,6 @@
 """Frames and payloads as what goes over the wire, and back."""
 
+from collections.abc import Callable
 from typing import Any, Literal, Protocol, TypeVar
 
 import msgspec
@@ -59,7 +60,7 @@ class MsgPack:
 
     def __init__(self) -> None:
         self._encode = msgspec.msgpack.Encoder().encode
-        self._decode = msgspec.msgpack.Decoder(GatewayFrame).decode
+        self._decode: Callable[[bytes], GatewayFrame] = msgspec.msgpack.Decoder(GatewayFrame).decode
 
     def encode_frame(self, frame: ClientFrame) -> bytes:
         return self.encode(frame)
@@ -85,7 +86,7 @@ class Json:
 
     def __init__(self) -> None:
         self._encode = msgspec.json.Encoder().encode
-        self._decode = msgspec.json.Decoder(GatewayFrame).decode
+        self._decode: Callable[[bytes], GatewayFrame] = msgspec.json.Decoder(GatewayFrame).decode
 
     def encode_frame(self, frame: ClientFrame) -> bytes:
         said = {

@@ -71,15 +71,15 @@ class ServeOptions:
 
     def frame(self, procedure: str) -> ServeFrame:
         """What asks the gateway for it."""
-        given = {
-            "policy": self.policy,
-            "concurrency": self.concurrency,
-            "description": self.description,
-            "argument_schema": self.argument_schema,
-            "result_schema": self.result_schema,
-        }
-        said = {name: value for name, value in given.items() if value is not None}
-        return ServeFrame(id=0, procedure=check_name("procedure", procedure), **said)
+        return ServeFrame(
+            id=0,
+            procedure=check_name("procedure", procedure),
+            policy=UNSET if self.policy is None else self.policy,
+            concurrency=UNSET if self.concurrency is None else self.concurrency,
+            description=UNSET if self.description is None else self.description,
+            argument_schema=UNSET if self.argument_schema is None else self.argument_schema,
+            result_schema=UNSET if self.result_schema is None else self.result_schema,
+        )
 
 
 class Service:

@@ -6,7 +6,8 @@ import ssl
 from contextlib import AsyncExitStack
 from typing import Any, TypeVar, cast
 
-from qh3.asyncio import QuicConnectionProtocol, connect
+from qh3.asyncio.client import connect
+from qh3.asyncio.protocol import QuicConnectionProtocol
 from qh3.h3.connection import H3_ALPN, H3Connection
 from qh3.h3.events import H3Event
 from qh3.quic.configuration import QuicConfiguration

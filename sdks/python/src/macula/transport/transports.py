@@ -19,7 +19,7 @@ class Transports:
     def __init__(self, config: Config, codec: Codec) -> None:
         self.codec = codec
         self._config = config
-        versions = tuple(version for version in config.http if version != 3 or has_h3())
+        versions = config.http if has_h3() else tuple(version for version in config.http if version != 3)
         self._http = HttpSession(config, codec, versions)
 
     async def open(self, serving: bool) -> Wire:
@@ -31,7 +31,8 @@ class Transports:
         wanted = [name for name in here if not (serving and name == "sse")]
         if not wanted:
             raise Invalid("expected a live transport: nothing can be served on SSE")
-        wire = await race(order(wanted, _winners.get(config.origin)), self._open)
+        names: list[Transport] = order(wanted, _winners.get(config.origin))
+        wire = await race(names, self._open)
         if len(wanted) > 1:
             _winners[config.origin] = wire.transport
         return wire

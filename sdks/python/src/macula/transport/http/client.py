@@ -11,8 +11,11 @@ from .request import Asked
 class Answer(Protocol):
     """What a request is answered with. `ConnectError` where the transport is lost on the way."""
 
-    status: int
-    headers: Mapping[str, str]
+    @property
+    def status(self) -> int: ...
+
+    @property
+    def headers(self) -> Mapping[str, str]: ...
 
     def pieces(self) -> AsyncIterator[bytes]:
         """The body, as it comes."""
