@@ -2,7 +2,7 @@
 
 from ..codec import Codec
 from ..errors import Invalid
-from ..options import Config
+from ..options import Config, Http
 from .http.session import HttpSession
 from .race import order, race
 from .sse import open_sse
@@ -19,20 +19,19 @@ class Transports:
     def __init__(self, config: Config, codec: Codec) -> None:
         self.codec = codec
         self._config = config
-        versions = config.http if has_h3() else tuple(version for version in config.http if version != 3)
-        self._http = HttpSession(config, codec, versions)
+        versions: list[Http] = [version for version in config.http if version != 3 or has_h3()]
+        self._http = HttpSession(config, codec, tuple(versions))
 
     async def open(self, serving: bool) -> Wire:
         """Opens one. `serving` leaves out those on which nothing can be served."""
         config = self._config
-        here = [name for name in config.transports if self._is_here(name)]
+        here: list[Transport] = [name for name in config.transports if self._is_here(name)]
         if not here:
             raise Invalid("expected the extra macula-client[h3]: without it there is no HTTP/3 and no WebTransport")
-        wanted = [name for name in here if not (serving and name == "sse")]
+        wanted: list[Transport] = [name for name in here if not (serving and name == "sse")]
         if not wanted:
             raise Invalid("expected a live transport: nothing can be served on SSE")
-        names: list[Transport] = order(wanted, _winners.get(config.origin))
-        wire = await race(names, self._open)
+        wire = await race(order(wanted, _winners.get(config.origin)), self._open)
         if len(wanted) > 1:
             _winners[config.origin] = wire.transport
         return wire
