@@ -228,15 +228,23 @@ class Mesh:
         `headers`: at most 16. `idempotency_key`: makes a repeated publish give the first one's id, for 10 minutes, and
         lets one that was lost be made again.
         """
-        frame = PublishFrame(
-            id=0,
-            topic=check_name("topic", topic),
-            idempotency_key=UNSET if idempotency_key is None else idempotency_key,
-            headers=headers_of(headers) if headers else UNSET,
-            payload=payload,
-        )
+        frame = publish_frame(topic, payload, headers, idempotency_key)
         answer = await self._session.ask(frame)
         return answer.event_id if isinstance(answer, PublishedFrame) else ""
+
+    async def publish_unacknowledged(
+        self, topic: str, payload: Any, *, headers: Mapping[str, str] | None = None
+    ) -> None:
+        """Publishes an event without waiting to hear of it: as soon as it can be said.
+
+        In the order of those that are published so, and faster; but what is refused is not told, and what is lost
+        with the transport is lost. On SSE the gateway is asked as by `publish`.
+        """
+        frame = publish_frame(topic, payload, headers, None)
+        if self.transport == "sse":
+            await self._session.ask(frame)
+        else:
+            await self._session.tell(frame)
 
     def subscribe(
         self,
@@ -365,3 +373,15 @@ class Mesh:
         Whatever is asked from now on raises `Closed`.
         """
         await self._supervisor.close()
+
+
+def publish_frame(
+    topic: str, payload: Any, headers: Mapping[str, str] | None, idempotency_key: str | None
+) -> PublishFrame:
+    """What asks the gateway to publish an event, or `Invalid`."""
+    return PublishFrame(
+        topic=check_name("topic", topic),
+        idempotency_key=UNSET if idempotency_key is None else idempotency_key,
+        headers=headers_of(headers) if headers else UNSET,
+        payload=payload,
+    )

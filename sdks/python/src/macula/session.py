@@ -15,6 +15,7 @@ from .generated.models import (
     InvokeProgressFrame,
     PingFrame,
     PongFrame,
+    PublishFrame,
     WelcomeFrame,
 )
 from .options import Config
@@ -60,6 +61,8 @@ class Session:
         # When the last ping was said that is not answered, and the answers that were said before it.
         self._pinged: tuple[float, list[int]] | None = None
         self._idle = asyncio.Event()
+        # Set while there is a wire, and when there never will be one again.
+        self._attached = asyncio.Event()
         self._tasks: set[asyncio.Task[Any]] = set()
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
@@ -89,6 +92,18 @@ class Session:
             self.give_up(number)
             raise
 
+    async def tell(self, frame: PublishFrame) -> None:
+        """Says what has no answer, as soon as there is a transport with room for it."""
+        while not self._closing:
+            wire = self.wire
+            if wire is None:
+                await self._attached.wait()
+            elif wire.is_congested:
+                await wire.room()
+            else:
+                return wire.say(frame)
+        raise self._closed or Closed()
+
     def give_up(self, number: int) -> None:
         """Ends an operation that nobody waits for any more."""
         ending = self.book.give_up(number)
@@ -115,6 +130,7 @@ class Session:
             wire.say(reply)
             self._answered(reply, is_certain=False)
         self.wire = wire
+        self._attached.set()
         self._heard = True
         self._used = False
         self._silent = 0
@@ -175,6 +191,7 @@ class Session:
         if self.wire is not wire:
             return
         self.wire = None
+        self._attached.clear()
         if self._watch is not None:
             self._watch.cancel()
         if self._closing:
@@ -256,6 +273,7 @@ class Session:
         if self._watch is not None:
             self._watch.cancel()
         wire, self.wire = self.wire, None
+        self._attached.set()
         self.book.close(error)
         if wire is not None:
             await wire.close()

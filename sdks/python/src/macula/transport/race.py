@@ -21,11 +21,6 @@ N = TypeVar("N")
 W = TypeVar("W", bound=Abandonable)
 
 
-def order(names: Sequence[N], winner: N | None) -> list[N]:
-    """The winner of the last time goes first."""
-    return sorted(names, key=lambda name: name != winner)
-
-
 async def race(names: Sequence[N], run: Callable[[N], Awaitable[W]]) -> W:
     """The first runner that comes through.
 

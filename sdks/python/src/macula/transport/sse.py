@@ -47,6 +47,9 @@ class SseWire:
         self._listener: Listener | None = None
         self._pinging: asyncio.Task[Any] | None = None
 
+    async def room(self) -> None:
+        pass
+
     async def hello(self, frame: HelloFrame) -> WelcomeFrame:
         session = self._session
         resume = frame.resume or None

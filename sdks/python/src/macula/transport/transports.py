@@ -4,7 +4,7 @@ from ..codec import Codec
 from ..errors import Invalid
 from ..options import Config, Http
 from .http.session import HttpSession
-from .race import order, race
+from .race import race
 from .sse import open_sse
 from .websocket import open_websocket
 from .wire import Transport, Wire
@@ -31,7 +31,9 @@ class Transports:
         wanted: list[Transport] = [name for name in here if not (serving and name == "sse")]
         if not wanted:
             raise Invalid("expected a live transport: nothing can be served on SSE")
-        wire = await race(order(wanted, _winners.get(config.origin)), self._open)
+        # The winner of the last time goes first.
+        wanted.sort(key=lambda name: name != _winners.get(config.origin))
+        wire = await race(wanted, self._open)
         if len(wanted) > 1:
             _winners[config.origin] = wire.transport
         return wire

@@ -20,6 +20,9 @@ from ..options import Config
 from ..splitter import MAX_FRAME_BYTES
 from .wire import CONGESTED_BYTES, FAREWELL, OPEN, Aside, Listener, Transport, welcome_of
 
+BATCH = 64 << 10
+"""Bytes of frames that are written together, at most."""
+
 
 async def open_websocket(config: Config, codec: Codec) -> "WebSocketWire":
     """Opens one, or raises `ConnectError`; a gateway that refuses it says why in a `Problem`."""
@@ -48,6 +51,7 @@ class WebSocketWire(asyncio.Protocol):
 
     def __init__(self, config: Config, codec: Codec) -> None:
         self._codec = codec
+        self._loop = asyncio.get_running_loop()
         self._is_text = codec.encoding == "json"
         self._protocol = ClientProtocol(
             parse_uri(f"wss://{config.authority}/v1/connect"),
@@ -62,6 +66,11 @@ class WebSocketWire(asyncio.Protocol):
         self._early: deque[bytes] = deque()
         self._news = asyncio.Event()
         self._ended = asyncio.Event()
+        self._has_room = asyncio.Event()
+        self._has_room.set()
+        # Frames that wait for the event loop's next turn, to be written together.
+        self._unwritten = 0
+        self._flushing: asyncio.Handle | None = None
         self._is_open = True
         self._why = "closed"
 
@@ -85,6 +94,7 @@ class WebSocketWire(asyncio.Protocol):
         self._why = self._protocol.close_reason or (str(exc) if exc else "") or "closed"
         self._ended.set()
         self._news.set()
+        self._has_room.set()
         if self._is_open:
             self._is_open = False
             if self._listener is not None:
@@ -114,14 +124,21 @@ class WebSocketWire(asyncio.Protocol):
             return
         listener.heard(frame, self._channel)
 
+    def pause_writing(self) -> None:
+        self._has_room.clear()
+
+    def resume_writing(self) -> None:
+        self._has_room.set()
+
     def _flush(self) -> None:
+        if self._flushing is not None:
+            self._flushing.cancel()
+            self._flushing = None
+        self._unwritten = 0
         if self._io is None or self._io.is_closing():
             return
-        for data in self._protocol.data_to_send():
-            if data:
-                self._io.write(data)
-            elif self._io.can_write_eof():
-                self._io.write_eof()
+        if data := b"".join(self._protocol.data_to_send()):
+            self._io.write(data)
         if self._protocol.state is State.CLOSED:
             self._io.close()
 
@@ -152,7 +169,10 @@ class WebSocketWire(asyncio.Protocol):
 
     @property
     def is_congested(self) -> bool:
-        return self._io is not None and self._io.get_write_buffer_size() > CONGESTED_BYTES
+        return not self._has_room.is_set()
+
+    async def room(self) -> None:
+        await self._has_room.wait()
 
     async def hello(self, frame: HelloFrame) -> WelcomeFrame:
         self.say(frame)
@@ -192,7 +212,11 @@ class WebSocketWire(asyncio.Protocol):
             self._protocol.send_text(message)
         else:
             self._protocol.send_binary(message)
-        self._flush()
+        self._unwritten += len(message)
+        if self._unwritten >= BATCH:
+            self._flush()
+        elif self._flushing is None:
+            self._flushing = self._loop.call_soon(self._flush)
 
     async def close(self) -> None:
         self._is_open = False

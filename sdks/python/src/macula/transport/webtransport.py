@@ -22,6 +22,10 @@ GIVEN_UP = 0x52E4A40FA8DB
 """Code 0 of an application on WebTransport, as a stream of HTTP/3 is reset with it."""
 
 
+LOOK = 0.001
+"""How often a congested connection is looked at; seconds."""
+
+
 class Stream:
     """Frames on a stream in both directions."""
 
@@ -297,6 +301,11 @@ class WebTransportWire:
     @property
     def is_congested(self) -> bool:
         return self._connection.backlog > CONGESTED_BYTES
+
+    async def room(self) -> None:
+        while self._is_open and self.is_congested:  # noqa: ASYNC110
+            # The library does not tell when it has sent something.
+            await asyncio.sleep(LOOK)
 
     async def hello(self, frame: HelloFrame) -> WelcomeFrame:
         first: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()

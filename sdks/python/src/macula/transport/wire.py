@@ -57,6 +57,9 @@ class Wire(Protocol):
         """Whether so much waits to be written that what is only news is better left out."""
         ...
 
+    async def room(self) -> None:
+        """Waits until the wire is not congested, or not open any more."""
+
     async def hello(self, frame: HelloFrame) -> WelcomeFrame:
         """Begins or resumes a session: comes first, once. A refusal is a `Problem`, silence a `ConnectError`."""
         ...
