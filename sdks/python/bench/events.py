@@ -22,6 +22,7 @@ from pathlib import Path
 
 import msgspec
 import nats
+from nats.aio.msg import Msg
 
 import macula
 from macula.transport.wire import Transport
@@ -95,7 +96,7 @@ async def by_nats(url: str, events: int) -> None:
     publisher, reader = await nats.connect(url, tls=context), await nats.connect(url, tls=context)
     seen, over = Seen(events), asyncio.get_running_loop().create_future()
 
-    async def read(message: "nats.aio.msg.Msg") -> None:
+    async def read(message: Msg) -> None:
         seen.add(msgspec.msgpack.decode(message.data)["n"])
         if not seen.left:
             over.set_result(None)
