@@ -17,9 +17,12 @@ class CallProgressFrame(Struct, tag_field="type", tag="progress"):
 
     id: Annotated[int, Meta(description="The number of the `call`.")]
     content_type: (
-        Annotated[str, Meta(description="The payload's media type; the frame's own encoding unless said otherwise.")]
-        | UnsetType
+        Annotated[
+            str,
+            Meta(description="The payload's media type; the frame's own encoding unless said otherwise."),
+        ]
         | None
+        | UnsetType
     ) = UNSET
     opaque: (
         Annotated[
@@ -46,9 +49,12 @@ class CallResultFrame(Struct, tag_field="type", tag="result"):
 
     id: Annotated[int, Meta(description="The number of the `call`.")]
     content_type: (
-        Annotated[str, Meta(description="The payload's media type; the frame's own encoding unless said otherwise.")]
-        | UnsetType
+        Annotated[
+            str,
+            Meta(description="The payload's media type; the frame's own encoding unless said otherwise."),
+        ]
         | None
+        | UnsetType
     ) = UNSET
     opaque: (
         Annotated[
@@ -66,7 +72,7 @@ class CallResultFrame(Struct, tag_field="type", tag="result"):
         ]
         | UnsetType
     ) = UNSET
-    served_by: Annotated[str, Meta(description="Who answered: a session, an app or a node.")] | UnsetType | None = UNSET
+    served_by: Annotated[str, Meta(description="Who answered: a session, an app or a node.")] | None | UnsetType = UNSET
 
 
 class CancelFrame(Struct, tag_field="type", tag="cancel"):
@@ -106,7 +112,7 @@ class ErrorFrame(Struct, tag_field="type", tag="error"):
         dict[str, Any],
         Meta(description="What went wrong: problem details (RFC 9457), as in the HTTP API."),
     ]
-    id: Annotated[int, Meta(description="The operation's number.")] | UnsetType | None = UNSET
+    id: Annotated[int, Meta(description="The operation's number.")] | None | UnsetType = UNSET
 
 
 class ErrorInfo(Struct):
@@ -132,7 +138,7 @@ class GapFrame(Struct, tag_field="type", tag="gap"):
 
     id: Annotated[int, Meta(description="The number of the `subscribe`.")]
     reason: Annotated[str, Meta(description="Why.")]
-    missed: Annotated[int, Meta(description="How many, when that is known.")] | UnsetType | None = UNSET
+    missed: Annotated[int, Meta(description="How many, when that is known.")] | None | UnsetType = UNSET
 
 
 class GoawayFrame(Struct, tag_field="type", tag="goaway"):
@@ -310,14 +316,20 @@ class Opening(Struct):
     """
 
     realm: (
-        Annotated[str, Meta(description="The realm; the first open one unless said otherwise.")] | UnsetType | None
+        Annotated[
+            str,
+            Meta(description="The realm; the first open one unless said otherwise."),
+        ]
+        | None
+        | UnsetType
     ) = UNSET
     subject: (
         Annotated[
-            str, Meta(description="Who it is, as publishers and callers are named; `anonymous` unless said otherwise.")
+            str,
+            Meta(description="Who it is, as publishers and callers are named; `anonymous` unless said otherwise."),
         ]
-        | UnsetType
         | None
+        | UnsetType
     ) = UNSET
 
 
@@ -360,7 +372,7 @@ class PongFrame(Struct, tag_field="type", tag="pong"):
     The answer to `ping`.
     """
 
-    id: Annotated[int, Meta(description="That of the `ping`.")] | UnsetType | None = UNSET
+    id: Annotated[int, Meta(description="That of the `ping`.")] | None | UnsetType = UNSET
 
 
 class Provider(Struct):
@@ -606,7 +618,14 @@ class WelcomeFrame(Struct, tag_field="type", tag="welcome"):
     session: Annotated[str, Meta(description="The live session's name, for `resume`.")]
     subject: Annotated[str, Meta(description="Who the client is.")]
     resumed: Annotated[bool, Meta(description="True when `resume` was granted.")] | UnsetType = False
-    token: Annotated[str, Meta(description="The token of the session, if `hello` had none.")] | UnsetType | None = UNSET
+    token: (
+        Annotated[
+            str,
+            Meta(description="The token of the session, if `hello` had none."),
+        ]
+        | None
+        | UnsetType
+    ) = UNSET
     unknown: (
         Annotated[
             list[int],
@@ -614,8 +633,8 @@ class WelcomeFrame(Struct, tag_field="type", tag="welcome"):
                 description="Numbers in `resume` that the gateway has no operation for: it never heard of them, or their answer was lost."
             ),
         ]
-        | UnsetType
         | None
+        | UnsetType
     ) = UNSET
 
 
@@ -782,9 +801,12 @@ class InvokeFrame(Struct, tag_field="type", tag="invoke"):
     serve: Annotated[int, Meta(description="The number of the `serve`.")]
     timeout_ms: Annotated[int, Meta(description="How long the caller waits from now on.")]
     content_type: (
-        Annotated[str, Meta(description="The payload's media type; the frame's own encoding unless said otherwise.")]
-        | UnsetType
+        Annotated[
+            str,
+            Meta(description="The payload's media type; the frame's own encoding unless said otherwise."),
+        ]
         | None
+        | UnsetType
     ) = UNSET
     headers: Annotated[dict[str, str], Meta(description="Application headers.")] | UnsetType = field(
         default_factory=dict
@@ -816,7 +838,7 @@ class Item(Struct):
     found_at: Annotated[Place, Meta(description="Where it was found.")]
     kind: Annotated[str, Meta(description="`procedure`, `topic` or `node`.")]
     name: Annotated[str, Meta(description="Its name.")]
-    description: Annotated[str | None, Meta(description="What it does, for people.")] | UnsetType | None = UNSET
+    description: Annotated[str | None, Meta(description="What it does, for people.")] | None | UnsetType = UNSET
     policy: (
         Annotated[
             str | None,
@@ -824,11 +846,11 @@ class Item(Struct):
                 description="How its providers are balanced, for procedures: `round_robin`, `random`, `first` or\n`least_busy`."
             ),
         ]
-        | UnsetType
         | None
+        | UnsetType
     ) = UNSET
-    providers: Annotated[list[Provider], Meta(description="Who serves it, for procedures.")] | UnsetType | None = UNSET
-    schema: Annotated[Schema | None, Meta(description="")] | UnsetType | None = UNSET
+    providers: Annotated[list[Provider], Meta(description="Who serves it, for procedures.")] | None | UnsetType = UNSET
+    schema: Annotated[Schema | None, Meta(description="")] | None | UnsetType = UNSET
 
 
 class Opened(SessionInfo):
@@ -853,7 +875,12 @@ class Page(Struct):
     ]
     items: Annotated[list[Item], Meta(description="What was found, by kind and then by name.")]
     next: (
-        Annotated[str | None, Meta(description="The `cursor` of the next part; none at the end.")] | UnsetType | None
+        Annotated[
+            str | None,
+            Meta(description="The `cursor` of the next part; none at the end."),
+        ]
+        | None
+        | UnsetType
     ) = UNSET
 
 
