@@ -1,12 +1,17 @@
 """Queue, events of SSE, requests, the race, options, and problems."""
 
 import asyncio
+import contextlib
 import itertools
 import pickle
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from websockets.frames import Frame
+from websockets.frames import Opcode as FrameOpcode
+from websockets.protocol import State
+from websockets.server import ServerProtocol
 
 import macula
 from macula.codec import codec_of
@@ -18,6 +23,7 @@ from macula.options import address_of, digits_of
 from macula.queue import Gap, Queue
 from macula.transport.http.events import EventParser, SseEvent, frame_of
 from macula.transport.http.request import request_of
+from macula.transport.messages import Masks, Messages, Opcode, framed
 from macula.transport.race import race
 
 
@@ -186,3 +192,52 @@ def test_to_connect_again_is_of_no_use_when_we_are_refused() -> None:
     assert not is_final(problem_of({"code": "rate_limited", "retry": "later"}))
     assert not is_final(ConnectError("no"))
     assert is_final(ValueError())
+
+
+sizes = st.sampled_from([0, 1, 125, 126, 127, 65_535, 65_536])
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from([1, 2]), sizes) | st.just((9, 125)), max_size=4),
+    st.lists(st.integers(0, 70_000)),
+)
+def test_messages_come_out_as_another_s_server_sends_them(sent: list[tuple[int, int]], cuts: list[int]) -> None:
+    frames = [Frame(FrameOpcode(opcode), bytes(size)).serialize(mask=False) for opcode, size in sent]
+    stream = b"".join(frames)
+    edges = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
+    messages = Messages()
+    found = [message for at, to in itertools.pairwise(edges) for message in messages.push(stream[at:to])]
+    assert [(message.opcode, len(message.data)) for message in found] == sent
+
+
+def test_fragments_are_one_message_and_control_frames_come_between() -> None:
+    parts = [
+        Frame(FrameOpcode.BINARY, b"ab", fin=False),
+        Frame(FrameOpcode.PING, b"?"),
+        Frame(FrameOpcode.CONT, b"cd", fin=False),
+        Frame(FrameOpcode.CONT, b"ef"),
+    ]
+    stream = b"".join(part.serialize(mask=False) for part in parts)
+    assert list(Messages().push(stream)) == [(9, b"?"), (2, b"abcdef")]
+
+
+@given(sizes)
+def test_another_s_server_reads_what_is_sent(size: int) -> None:
+    server = ServerProtocol(state=State.OPEN, max_size=None)
+    server.receive_data(framed(Opcode.BINARY, bytes(size), Masks().next()))
+    (frame,) = server.events_received()
+    assert isinstance(frame, Frame)
+    assert (frame.opcode, bytes(frame.data)) == (FrameOpcode.BINARY, bytes(size))
+
+
+@given(st.binary())
+def test_any_bytes_are_messages_or_refused(stream: bytes) -> None:
+    with contextlib.suppress(macula.MaculaError):
+        list(Messages().push(stream))
+
+
+def test_a_message_beyond_the_limit_is_refused() -> None:
+    part = Frame(FrameOpcode.BINARY, bytes(8), fin=False).serialize(mask=False)
+    for stream in (Frame(FrameOpcode.BINARY, bytes(200)).serialize(mask=False)[:4], part + part):
+        with pytest.raises(macula.MaculaError, match="at most 10"):
+            list(Messages(limit=10).push(stream))

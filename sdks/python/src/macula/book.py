@@ -183,6 +183,12 @@ class Book:
             return UnserveFrame(id=number)
         return CancelFrame(id=number)
 
+    def take_event(self, frame: EventFrame) -> None:
+        """Takes an event of a subscription."""
+        operation = self._operations.get(frame.id)
+        if operation is not None:
+            operation.sink.hear(frame)
+
     def take(self, frame: GatewayFrame) -> None:
         """Takes what the gateway says of an operation."""
         if isinstance(frame, News):

@@ -9,6 +9,7 @@ from .book import Answer, Book, Invocation, News, Reply, Request, Sink
 from .codec import Codec
 from .errors import Closed, own_problem
 from .generated.models import (
+    EventFrame,
     GatewayFrame,
     InvokeCancelFrame,
     InvokeFrame,
@@ -169,7 +170,10 @@ class Session:
         if not self._used:
             self._used = True
             self.on_use()
-        if isinstance(frame, InvokeFrame):
+        if isinstance(frame, EventFrame):
+            # Most of what comes; nothing may be said now that might not before.
+            self.book.take_event(frame)
+        elif isinstance(frame, InvokeFrame):
             self._invoke(frame, channel, wire)
         elif isinstance(frame, InvokeCancelFrame):
             self._revoke(frame.id)

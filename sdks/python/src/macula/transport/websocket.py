@@ -4,10 +4,9 @@ import asyncio
 from collections import deque
 from typing import cast
 
-from websockets import CloseCode, Subprotocol
+from websockets import Subprotocol
 from websockets.client import ClientProtocol
 from websockets.exceptions import InvalidHandshake
-from websockets.frames import Frame, Opcode
 from websockets.http11 import Response
 from websockets.protocol import State
 from websockets.uri import parse_uri
@@ -17,9 +16,12 @@ from ..codec import Codec, Unreadable, decode_payload
 from ..errors import ConnectError, problem_of
 from ..generated.models import ClientFrame, HelloFrame, WelcomeFrame
 from ..options import Config
-from ..splitter import MAX_FRAME_BYTES
+from ..problem import MaculaError
+from .messages import Masks, Message, Messages, Opcode, framed
 from .wire import CONGESTED_BYTES, FAREWELL, OPEN, Aside, Listener, Transport, welcome_of
 
+NORMAL = (1000).to_bytes(2, "big")
+ABANDONED = (4000).to_bytes(2, "big")
 BATCH = 64 << 10
 """Bytes of frames that are written together, at most."""
 
@@ -52,16 +54,19 @@ class WebSocketWire(asyncio.Protocol):
     def __init__(self, config: Config, codec: Codec) -> None:
         self._codec = codec
         self._loop = asyncio.get_running_loop()
-        self._is_text = codec.encoding == "json"
+        self._opcode = Opcode.TEXT if codec.encoding == "json" else Opcode.BINARY
         self._protocol = ClientProtocol(
             parse_uri(f"wss://{config.authority}/v1/connect"),
             subprotocols=[Subprotocol(f"macula.v1.{codec.encoding}")],
-            max_size=MAX_FRAME_BYTES,
         )
+        # Once the gateway has agreed, messages are read and written here.
+        self._messages = Messages()
+        self._masks = Masks()
+        self._is_agreed = False
+        self._written: list[bytes] = []
         self._io: asyncio.Transport | None = None
         self._listener: Listener | None = None
         self._channel = Aside(self.say)
-        self._parts: list[bytes] = []
         # Messages that came before somebody listened.
         self._early: deque[bytes] = deque()
         self._news = asyncio.Event()
@@ -72,7 +77,8 @@ class WebSocketWire(asyncio.Protocol):
         self._unwritten = 0
         self._flushing: asyncio.Handle | None = None
         self._is_open = True
-        self._why = "closed"
+        self._has_said_close = False
+        self._why = ""
 
     # What the event loop tells.
 
@@ -81,17 +87,25 @@ class WebSocketWire(asyncio.Protocol):
         self._io.set_write_buffer_limits(high=CONGESTED_BYTES)
 
     def data_received(self, data: bytes) -> None:
-        self._protocol.receive_data(data)
-        for event in self._protocol.events_received():
-            if isinstance(event, Frame):
-                self._take(event)
-        self._flush()
+        if self._is_agreed:
+            try:
+                for message in self._messages.push(data):
+                    self._take(message)
+            except MaculaError as error:
+                self._why = str(error)
+                self.abandon()
+        else:
+            self._protocol.receive_data(data)
+            # The gateway says nothing else before it is asked.
+            self._protocol.events_received()
+            self._is_agreed = self._protocol.state is State.OPEN
+            self._flush()
         self._news.set()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._protocol.state is not State.CLOSED:
+        if not self._is_agreed:
             self._protocol.receive_eof()
-        self._why = self._protocol.close_reason or (str(exc) if exc else "") or "closed"
+        self._why = self._why or (str(exc) if exc else "") or "closed"
         self._ended.set()
         self._news.set()
         self._has_room.set()
@@ -100,21 +114,17 @@ class WebSocketWire(asyncio.Protocol):
             if self._listener is not None:
                 self._listener.lost()
 
-    def _take(self, frame: Frame) -> None:
-        if frame.opcode is Opcode.CLOSE or frame.opcode is Opcode.PING or frame.opcode is Opcode.PONG:
-            return
-        if not frame.fin or frame.opcode is Opcode.CONT:
-            self._parts.append(bytes(frame.data))
-            if not frame.fin:
-                return
-            message = b"".join(self._parts)
-            self._parts.clear()
-        else:
-            message = bytes(frame.data)
-        if self._listener is None:
-            self._early.append(message)
-        else:
-            self._hand_on(message, self._listener)
+    def _take(self, message: Message) -> None:
+        if message.opcode == self._opcode:
+            if self._listener is None:
+                self._early.append(message.data)
+            else:
+                self._hand_on(message.data, self._listener)
+        elif message.opcode == Opcode.PING:
+            self._write(Opcode.PONG, message.data)
+        elif message.opcode == Opcode.CLOSE:
+            self._why = message.data[2:].decode(errors="replace")
+            self._end(message.data[:2])
 
     def _hand_on(self, message: bytes, listener: Listener) -> None:
         try:
@@ -137,10 +147,9 @@ class WebSocketWire(asyncio.Protocol):
         self._unwritten = 0
         if self._io is None or self._io.is_closing():
             return
-        if data := b"".join(self._protocol.data_to_send()):
+        if data := b"".join(self._written if self._is_agreed else self._protocol.data_to_send()):
             self._io.write(data)
-        if self._protocol.state is State.CLOSED:
-            self._io.close()
+        self._written.clear()
 
     # What the opening asks.
 
@@ -179,8 +188,8 @@ class WebSocketWire(asyncio.Protocol):
         try:
             async with asyncio.timeout(OPEN):
                 while not self._early:
-                    if self._ended.is_set() or self._protocol.state is not State.OPEN:
-                        raise ConnectError(f"WebSocket: {self._protocol.close_reason or self._why}")
+                    if self._ended.is_set() or self._has_said_close:
+                        raise ConnectError(f"WebSocket: {self._why or 'closed'}")
                     await self._next_news()
         except TimeoutError:
             raise ConnectError("WebSocket: not welcomed in 10 s") from None
@@ -197,46 +206,51 @@ class WebSocketWire(asyncio.Protocol):
             listener.lost()
 
     def send(self, operation: Operation) -> None:
-        self._write(operation.encoded)
+        if self._is_open:
+            self._write(self._opcode, operation.encoded)
 
     def give_up(self, ending: Ending) -> None:
         self.say(ending)
 
     def say(self, frame: ClientFrame) -> None:
-        self._write(self._codec.encode_frame(frame))
+        if self._is_open:
+            self._write(self._opcode, self._codec.encode_frame(frame))
 
-    def _write(self, message: bytes) -> None:
-        if not self._is_open or self._protocol.state is not State.OPEN:
+    def _write(self, opcode: Opcode, data: bytes) -> None:
+        if self._has_said_close:
             return
-        if self._is_text:
-            self._protocol.send_text(message)
-        else:
-            self._protocol.send_binary(message)
-        self._unwritten += len(message)
+        self._written.append(framed(opcode, data, self._masks.next()))
+        self._unwritten += len(data)
         if self._unwritten >= BATCH:
             self._flush()
         elif self._flushing is None:
             self._flushing = self._loop.call_soon(self._flush)
 
+    def _end(self, code: bytes) -> None:
+        """Says that it is over, and why; once."""
+        if self._is_agreed:
+            self._write(Opcode.CLOSE, code)
+            self._has_said_close = True
+            self._flush()
+        if self._io is not None:
+            # What was said goes first, for as long as the network takes it.
+            self._io.close()
+            self._loop.call_later(FAREWELL, self._io.abort)
+
     async def close(self) -> None:
         self._is_open = False
-        self._end(CloseCode.NORMAL_CLOSURE)
+        if not self._is_agreed or self._io is None:
+            return self._end(b"")
+        self._write(Opcode.CLOSE, NORMAL)
+        self._has_said_close = True
+        self._flush()
         try:
             async with asyncio.timeout(FAREWELL):
                 await self._ended.wait()
         except TimeoutError:
-            if self._io is not None:
-                self._io.abort()
+            self._io.abort()
 
     def abandon(self) -> None:
         self._is_open = False
         # No code that means the end: the session may go on elsewhere.
-        self._end(4000)
-        if self._io is not None:
-            self._io.close()
-            asyncio.get_running_loop().call_later(FAREWELL, self._io.abort)
-
-    def _end(self, code: int) -> None:
-        if self._protocol.state is State.OPEN:
-            self._protocol.send_close(code)
-            self._flush()
+        self._end(ABANDONED)
