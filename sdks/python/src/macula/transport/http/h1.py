@@ -32,9 +32,10 @@ class H1Client:
             asked.method, asked.path, headers=headers_of(asked, token), content=asked.body
         )
         try:
-            return H1Answer(await self._client.send(request, stream=True))
+            response = await self._client.send(request, stream=True)
         except httpx.HTTPError as error:
             raise lost(error) from error
+        return H1Answer(response, is_refused=response.is_error and asked.body is not None)
 
     async def close(self) -> None:
         await self._client.aclose()
@@ -43,15 +44,25 @@ class H1Client:
 class H1Answer:
     """An answer of `httpx`."""
 
-    def __init__(self, response: httpx.Response) -> None:
+    def __init__(self, response: httpx.Response, is_refused: bool) -> None:
         self.status = response.status_code
         self.headers = response.headers
         self._response = response
+        # A gateway that does not read a body to its end closes the connection then. One whose answer is not read
+        # to its very end is not used again, so what is asked next does not meet a connection that is closing.
+        length = response.headers.get("content-length", "")
+        self._left = int(length) if is_refused and length.isdigit() else None
 
     async def pieces(self) -> AsyncIterator[bytes]:
         try:
+            if self._left == 0:
+                return
             async for piece in self._response.aiter_raw():
                 yield piece
+                if self._left is not None:
+                    self._left -= len(piece)
+                    if self._left <= 0:
+                        return
         except (httpx.HTTPError, httpx.StreamError) as error:
             raise lost(error) from error
 
