@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.msgpack import Ext
 
-from macula.codec import codec_of, decode_payload
+from macula.codec import Encoding, codec_of, decode_payload
 from macula.errors import Invalid
 from macula.generated.models import CallFrame, InvokeFrame
 from macula.problem import MaculaError
@@ -50,13 +50,17 @@ def test_what_json_cannot_say_is_invalid(value: Any) -> None:
         codec_of("json").encode(value)
 
 
-def test_json_is_nested_as_deep_as_the_gateway_takes_it() -> None:
+@pytest.mark.parametrize("encoding", ["msgpack", "json"])
+def test_a_value_is_nested_as_deep_as_the_gateway_takes_it(encoding: Encoding) -> None:
+    codec = codec_of(encoding)
     value: Any = 1
-    for _ in range(64):
-        value = [value]
-    assert from_json(to_json(value)) == value
+    for level in range(64):
+        value = [value] if level % 2 else {"a": value}
+    assert decode_payload(codec.encode(value), codec.media_type) == value
     with pytest.raises(Invalid):
-        to_json([value])
+        codec.encode([value])
+    with pytest.raises(Invalid):
+        codec.encode_frame(CallFrame(id=1, procedure="demo.add", payload=[value]))
 
 
 def test_a_frame_is_written_with_what_stands_for_its_values() -> None:

@@ -16,7 +16,7 @@ from .generated.models import (
     InvokeFrame,
 )
 from .problem import MaculaError
-from .values import from_json, to_json
+from .values import check_depth, from_json, to_json
 
 Encoding = Literal["msgpack", "json"]
 """How frames and payloads are written."""
@@ -63,9 +63,16 @@ class MsgPack:
         self._decode: Callable[[bytes], GatewayFrame] = msgspec.msgpack.Decoder(GatewayFrame).decode
 
     def encode_frame(self, frame: ClientFrame) -> bytes:
-        return self.encode(frame)
+        # What is too deep would be refused without the number of its operation.
+        for name in _VALUES:
+            check_depth(getattr(frame, name, None))
+        return self._written(frame)
 
     def encode(self, value: Any) -> bytes:
+        check_depth(value)
+        return self._written(value)
+
+    def _written(self, value: Any) -> bytes:
         try:
             return self._encode(value)
         except _UNWRITABLE as error:

@@ -35,7 +35,7 @@ class Supervisor:
         self._transports = transports
         self._backoff = Backoff()
         self._reconnecting: asyncio.Task[None] | None = None
-        self._over = False
+        self._closing: asyncio.Future[None] | None = None
         self.session = session = Session(config, transports.codec, opened.welcome)
         session.round_trip = opened.round_trip
         session.on_use = self._backoff.reset
@@ -97,9 +97,13 @@ class Supervisor:
 
     async def close(self) -> None:
         """Waits for handlers at work, at most as long as configured, and ends the session."""
-        if self._over or self.session.state == "closed":
+        if self._closing is None:
+            self._closing = asyncio.ensure_future(self._close())
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
+        if self.session.state == "closed":
             return
-        self._over = True
         if self._reconnecting is not None:
             self._reconnecting.cancel()
         await self.session.finish(self._config.close_timeout)

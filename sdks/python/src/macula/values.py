@@ -15,7 +15,19 @@ MAX_DEPTH = 64
 """The deepest nesting of a value, as the gateway takes it."""
 
 _BYTES = (bytes, bytearray, memoryview)
+_NESTING = (dict, list, tuple)
 _FORM = re.compile(r"\$+(bytes|ext)")
+
+
+def check_depth(value: Any, left: int = MAX_DEPTH) -> None:
+    """Raises `Invalid` for lists and maps that are nested deeper than the gateway takes them."""
+    if not isinstance(value, _NESTING):
+        return
+    if left == 0:
+        raise Invalid(f"expected a value of at most {MAX_DEPTH} levels")
+    for member in value.values() if isinstance(value, dict) else value:
+        if isinstance(member, _NESTING):
+            check_depth(member, left - 1)
 
 
 def to_json(value: Any, depth: int = 0) -> Any:
