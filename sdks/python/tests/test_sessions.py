@@ -102,6 +102,37 @@ def test_a_reader_that_waits_is_cancelled_without_losing_what_comes_later(gatewa
     in_session(gateway, do)
 
 
+def test_leaving_a_loop_by_cancelling_ends_the_subscription(gateway: Gateway) -> None:
+    async def do(mesh: macula.Mesh) -> None:
+        async def read() -> None:
+            async for _ in mesh.subscribe("home.**"):
+                raise AssertionError
+
+        reading = asyncio.create_task(read())
+        await until(lambda: mesh.status().subscriptions == 1)
+        reading.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await reading
+        assert mesh.status().subscriptions == 0
+
+    in_session(gateway, do)
+
+
+def test_one_delivery_may_be_waited_for(gateway: Gateway) -> None:
+    async def do(mesh: macula.Mesh) -> None:
+        async with mesh.subscribe("home.**") as subscription:
+            waiting = asyncio.create_task(anext_of(subscription))
+            await asyncio.sleep(0)
+            await mesh.publish("home.x", 1)
+            assert isinstance(await waiting, macula.Event)
+
+    in_session(gateway, do)
+
+
+async def anext_of(subscription: macula.Subscription) -> macula.Event | macula.Gap:
+    return await anext(subscription.deliveries())
+
+
 def test_a_slow_reader_is_told_what_it_has_missed(gateway: Gateway) -> None:
     gaps: list[macula.Gap] = []
 
@@ -168,6 +199,25 @@ def test_a_value_that_cannot_be_said_is_invalid_and_the_session_goes_on(gateway:
         assert await mesh.call("system.echo", 1) == 1
 
     in_session(gateway, do)
+
+
+@pytest.mark.parametrize("transport", ["webtransport", "websocket"])
+def test_a_transport_that_is_abandoned_is_no_end_of_the_session(gateway: Gateway, transport: macula.Transport) -> None:
+    async def do(mesh: macula.Mesh) -> None:
+        async with mesh.subscribe("home.**") as subscription:
+            name, session = mesh.status().session, mesh._session
+            wire = session.wire
+            assert wire is not None
+            wire.abandon()
+            session.lost(wire)
+            assert mesh.state == "reconnecting"
+            await until(lambda: mesh.state == "connected")
+            assert (mesh.status().session, mesh.status().reconnects) == (name, 1)
+            await mesh.publish("home.x", 1)
+            found = await anext(subscription.deliveries())
+            assert isinstance(found, macula.Event)
+
+    in_session(gateway, do, transports=[transport])
 
 
 def test_the_state_is_told_to_whom_it_may_concern(gateway: Gateway) -> None:

@@ -1,7 +1,7 @@
 """Calls, with and without progress."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from msgspec import UNSET
@@ -127,9 +127,12 @@ class _Progress:
     def __aiter__(self) -> "_Progress":
         return self
 
-    def __anext__(self) -> Awaitable[Any]:
-        # No coroutine of its own: a traceback of its would hold this, and keep the call from being given up.
-        return self._streaming.next()
+    async def __anext__(self) -> Any:
+        try:
+            return await self._streaming.next()
+        finally:
+            # A traceback would hold it otherwise, and keep the call from being given up.
+            del self
 
     def __del__(self) -> None:
         self._streaming.close()

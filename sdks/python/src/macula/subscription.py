@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -210,9 +210,12 @@ class _Loop(Generic[T]):
     def __aiter__(self) -> "_Loop[T]":
         return self
 
-    def __anext__(self) -> Awaitable[T]:
-        # No coroutine of its own: a traceback of its would hold this, and keep the subscription from ending.
-        return self._subscription.next(self._pick)
+    async def __anext__(self) -> T:
+        try:
+            return await self._subscription.next(self._pick)
+        finally:
+            # A traceback would hold it otherwise, and keep the subscription from ending.
+            del self
 
     async def aclose(self) -> None:
         """Leaves the loop."""

@@ -19,6 +19,8 @@ from .race import race
 from .wire import OPEN
 
 MAX_DATAGRAM = 65_536
+NO_ERROR = 0x100
+"""`H3_NO_ERROR` (RFC 9114 §8.1)."""
 IDLE = 30.0
 """The least time of silence after which a connection is over, whoever asks; seconds."""
 LEAVING = 5.0
@@ -72,7 +74,9 @@ class Connection(QuicConnectionProtocol):
     def abandon(self) -> None:
         """Ends the connection, whatever is under way on it."""
         if self._leaving is None:
-            self.close()
+            # Not the code 0, by which a client may say that its session has ended.
+            self._quic.close(error_code=NO_ERROR)
+            self.transmit()
             self._leaving = self.loop.create_task(self._leave())
 
     async def _leave(self) -> None:
