@@ -1,6 +1,7 @@
 """Frames and payloads as what goes over the wire, and back."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, Literal, Protocol, TypeVar
 
 import msgspec
@@ -26,6 +27,12 @@ T = TypeVar("T")
 # Members of frames that are values of the application's.
 _VALUES = ("payload", "data", "argument_schema", "result_schema")
 _UNWRITABLE = (TypeError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError)
+
+
+@cache
+def values_in(kind: type[msgspec.Struct]) -> tuple[str, ...]:
+    """Those members of a frame."""
+    return tuple(name for name in _VALUES if name in kind.__struct_fields__)
 
 
 class Unreadable(MaculaError):
@@ -64,8 +71,8 @@ class MsgPack:
 
     def encode_frame(self, frame: ClientFrame) -> bytes:
         # What is too deep would be refused without the number of its operation.
-        for name in _VALUES:
-            check_depth(getattr(frame, name, None))
+        for name in values_in(type(frame)):
+            check_depth(getattr(frame, name))
         return self._written(frame)
 
     def encode(self, value: Any) -> bytes:
@@ -98,8 +105,8 @@ class Json:
     def encode_frame(self, frame: ClientFrame) -> bytes:
         said = {
             name: to_json(value)
-            for name in _VALUES
-            if (value := getattr(frame, name, msgspec.UNSET)) is not msgspec.UNSET
+            for name in values_in(type(frame))
+            if (value := getattr(frame, name)) is not msgspec.UNSET
         }
         return self._encode(msgspec.structs.replace(frame, **said) if said else frame)
 

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -100,22 +100,26 @@ class Subscription:
             self._on_gap(delivery)
         return None
 
-    async def next(self, pick: Callable[[Event | Gap], T | None]) -> T:
+    async def next(self, pick: Callable[[Event | Gap], T | None], reader: object) -> T:
         """What `pick` makes of the next delivery, but for what it leaves out; `StopAsyncIteration` at the end."""
-        while True:
-            delivery = self._queue.pop()
-            if delivery is not None:
-                picked = pick(delivery)
-                if picked is not None:
-                    return picked
-            elif self._error is not None:
-                raise self._error
-            elif self._over:
-                raise StopAsyncIteration
-            else:
-                reader = self._session.loop.create_future()
-                self._readers.append(reader)
-                await reader
+        try:
+            while True:
+                delivery = self._queue.pop()
+                if delivery is not None:
+                    picked = pick(delivery)
+                    if picked is not None:
+                        return picked
+                elif self._error is not None:
+                    raise self._error
+                elif self._over:
+                    raise StopAsyncIteration
+                else:
+                    news = self._session.loop.create_future()
+                    self._readers.append(news)
+                    await news
+        finally:
+            # Held while it waits. A traceback would hold it longer, and keep the subscription from ending.
+            del reader
 
     def heard(self, frame: EventFrame) -> None:
         """Takes an event."""
@@ -210,12 +214,8 @@ class _Loop(Generic[T]):
     def __aiter__(self) -> "_Loop[T]":
         return self
 
-    async def __anext__(self) -> T:
-        try:
-            return await self._subscription.next(self._pick)
-        finally:
-            # A traceback would hold it otherwise, and keep the subscription from ending.
-            del self
+    def __anext__(self) -> Awaitable[T]:
+        return self._subscription.next(self._pick, self)
 
     async def aclose(self) -> None:
         """Leaves the loop."""
