@@ -1,0 +1,1 @@
+"""A session on the HTTP API: requests, and streams of events."""
