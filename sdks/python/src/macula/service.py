@@ -49,8 +49,9 @@ class Context:
     """Tells the caller how far the call is, if it wants to know. Left out where it cannot be said at once."""
 
 
-Handler = Callable[[Any, Context], Any]
-"""What answers calls: a coroutine function, or a plain one, which must not block the event loop.
+Handler = Callable[..., Any]
+"""What answers calls: a coroutine function, or a plain one, which must not block the event loop. It takes the
+argument, and a `Context` if it has a second parameter.
 
 What it raises is `HandlerFailed` for the caller: a `HandlerError` with its own words. When nobody waits for the
 answer any more, its task is cancelled.
@@ -116,7 +117,7 @@ class Serving:
     """The session's side of a service."""
 
     def __init__(self, handler: Handler, options: ServeOptions, loop: asyncio.AbstractEventLoop) -> None:
-        self._handler = handler
+        self._handler = _with_context(handler)
         self._options = options
         self.ready: asyncio.Future[None] = loop.create_future()
         self.ended: asyncio.Future[MaculaError | None] = loop.create_future()
@@ -149,6 +150,15 @@ class Serving:
     def call(self, frame: InvokeFrame, tell: Callable[[InvokeProgressFrame], None]) -> "Call":
         """A call to answer."""
         return Call(frame, self._handler, self._options, tell)
+
+
+def _with_context(handler: Handler) -> Handler:
+    """The handler, called with a context that it may not want."""
+    try:
+        inspect.signature(handler).bind(None, None)
+    except TypeError:
+        return lambda argument, _context: handler(argument)
+    return handler
 
 
 class Call:

@@ -307,6 +307,34 @@ class Limits(Struct):
     requests_per_second: Annotated[int, Meta(description="Requests a second, and as many at once; 0 is no limit.")]
 
 
+class Member(Struct):
+    """
+    Another node of the cluster, as the node that was asked sees it.
+    """
+
+    id: Annotated[str, Meta(description="Its id: its public key, in hexadecimal.")]
+    streams: Annotated[int, Meta(description="Streams to it that are open.")]
+    waiting: Annotated[int, Meta(description="Events that wait for it.")]
+    gateway: Annotated[str | None, Meta(description="Where its gateway is, `HOST:PORT`.")] | None | UnsetType = UNSET
+    round_trip_us: (
+        Annotated[
+            int | None,
+            Meta(description="The round trip to it, in microseconds."),
+        ]
+        | None
+        | UnsetType
+    ) = UNSET
+    since_ms: (
+        Annotated[
+            int | None,
+            Meta(description="Since when it runs, in milliseconds since 1970 by its own clock."),
+        ]
+        | None
+        | UnsetType
+    ) = UNSET
+    version: Annotated[str | None, Meta(description="The version of its program.")] | None | UnsetType = UNSET
+
+
 Name: TypeAlias = Annotated[str, Meta(description="Dotted segments.")]
 
 
@@ -839,6 +867,7 @@ class Item(Struct):
     kind: Annotated[str, Meta(description="`procedure`, `topic` or `node`.")]
     name: Annotated[str, Meta(description="Its name.")]
     description: Annotated[str | None, Meta(description="What it does, for people.")] | None | UnsetType = UNSET
+    member: Annotated[Member | None, Meta(description="")] | None | UnsetType = UNSET
     policy: (
         Annotated[
             str | None,
