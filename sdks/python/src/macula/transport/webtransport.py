@@ -18,6 +18,8 @@ from ..splitter import Splitter, framed, varint
 from .quic import Connection, open_connection
 from .wire import CONGESTED_BYTES, FAREWELL, OPEN, Aside, Listener, Transport, welcome_of
 
+STREAM_STEP = 4
+"""Between the numbers of two streams that one side opens, and that go both ways (RFC 9000 §2.1)."""
 GIVEN_UP = 0x52E4A40FA8DB
 """Code 0 of an application on WebTransport, as a stream of HTTP/3 is reset with it."""
 
@@ -184,6 +186,11 @@ class WebTransportConnection(Connection):
         fields = [(name.encode(), value.encode()) for name, value in head.items()]
         self.http.send_headers(self._session, fields)
         self.flush()
+
+    @property
+    def has_place(self) -> bool:
+        """Whether the gateway has place for another stream of ours. It gives more as they are used."""
+        return self._quic.get_next_available_stream_id() < STREAM_STEP * self._quic.max_concurrent_bidi_streams
 
     def open(self) -> Stream:
         """Opens a stream."""
@@ -384,6 +391,10 @@ class WebTransportWire:
     def send(self, operation: Operation) -> None:
         # Publishes stay in their order, so they share the control stream.
         if isinstance(operation.frame, PublishFrame):
+            self._control.write(operation.encoded)
+            return
+        if not self._connection.has_place:
+            # There is place on the control stream always, and its answer comes there.
             self._control.write(operation.encoded)
             return
         number = operation.id
