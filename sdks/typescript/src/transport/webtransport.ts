@@ -63,6 +63,8 @@ class Stream implements Channel {
   readonly #codec: Codec;
   #frames: GatewayFrame[] = [];
   #givenUp: (() => void) | undefined;
+  /** Whether our half is over. */
+  #ended = false;
 
   constructor(stream: WebTransportBidirectionalStream, codec: Codec) {
     this.#writer = stream.writable.getWriter();
@@ -106,12 +108,14 @@ class Stream implements Channel {
 
   /** Ends our half. */
   end(): Promise<void> {
+    this.#ended = true;
     return this.#writer.close().catch(() => {});
   }
 
   async finish(frame: ClientFrame): Promise<boolean> {
     this.say(frame);
     this.#givenUp = undefined;
+    this.#ended = true;
     try {
       await this.#writer.close();
       // The gateway ends its half when it has the answer.
@@ -134,7 +138,8 @@ class Stream implements Channel {
   /** Gives the operation up. */
   cancel(): void {
     this.#reader.cancel().catch(() => {});
-    this.#writer.abort().catch(() => {});
+    // A half that ends already is left to do so.
+    if (!this.#ended) this.#writer.abort().catch(() => {});
   }
 }
 
