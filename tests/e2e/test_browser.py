@@ -25,9 +25,9 @@ def spki_hash(directory):
 
 
 @contextlib.contextmanager
-def pages():
-    """Serves the pages of the tests from an origin of their own."""
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=JS)
+def pages(directory=JS):
+    """Serves pages, those of the tests unless said otherwise, from an origin of their own."""
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=directory)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
