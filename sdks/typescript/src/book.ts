@@ -172,10 +172,15 @@ export class Book {
     this.#remove(id)?.sink.fail(error);
   }
 
-  /** Ends all operations, and gives up all calls that are answered here. */
-  close(error: MaculaError): void {
-    for (const id of [...this.#operations.keys()]) this.fail(id, error);
+  /** Ends all operations, and gives up all calls that are answered here. What to say of those that the gateway may know of. */
+  close(error: MaculaError): Ending[] {
+    const endings = [...this.#operations.values()].flatMap((operation) => {
+      const ending = this.giveUp(operation.id);
+      operation.sink.fail(error);
+      return ending ?? [];
+    });
     this.abortInvocations();
+    return endings;
   }
 
   /** Ends the operations that wait for one answer. What to say of those that the gateway may know of. */

@@ -252,7 +252,9 @@ export class Session {
     clearInterval(this.#watch);
     const wire = this.#wire;
     this.#wire = undefined;
-    this.book.close(error);
+    const endings = this.book.close(error);
+    // Not every platform tells the gateway at once that the session is over; what was served has ended then all the same.
+    if (wire) for (const ending of endings) wire.say(ending);
     await wire?.close();
     this.#become('closed');
   }
