@@ -134,11 +134,6 @@ impl<Id: Hash + Eq + Copy + Display> Directory<Id> {
         self.forget_empty(id);
     }
 
-    /// How many facts of other nodes are known.
-    pub(crate) fn facts(&self) -> usize {
-        self.nodes.values().map(|node| node.facts.len()).sum()
-    }
-
     /// What a node says of itself, in no particular order.
     pub(crate) fn facts_of(&self, id: &Id) -> impl Iterator<Item = &Fact> {
         self.nodes

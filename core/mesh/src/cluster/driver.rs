@@ -24,7 +24,7 @@ use super::{
     say::Said,
     settings::Settings,
 };
-use crate::gossip::{Change, Input, Machine, Now, Output, Status};
+use crate::gossip::{Change, Input, Machine, Now, Output};
 
 /// The id of a node in the state.
 pub(super) type Key = [u8; 32];
@@ -40,17 +40,9 @@ pub(super) enum Command {
     Leave(oneshot::Sender<()>),
 }
 
-/// What the handle sees of the state.
-#[derive(Debug, Default)]
-pub(super) struct Seen {
-    /// Each member that was heard of, this one left out, and whether it is connected.
-    pub(super) members: BTreeMap<NodeId, (Option<About>, bool)>,
-    /// Deliveries that wait for each connected one.
-    pub(super) waiting: HashMap<NodeId, usize>,
-    pub(super) gossip: Status,
-    /// What other nodes serve and want, as far as it is known here.
-    pub(super) facts: usize,
-}
+/// What the handle sees of the state: each member that was heard of, this one left out, and whether it is
+/// connected.
+pub(super) type Seen = BTreeMap<NodeId, (Option<About>, bool)>;
 
 pub(super) struct Driver {
     pub(super) engine: Engine,
@@ -386,18 +378,7 @@ impl Driver {
             });
             (*id, (about, connected))
         });
-        let members = members.collect();
-        let waiting = self
-            .peers
-            .connected()
-            .map(|id| (id, self.peers.waiting(&id)));
-        let waiting = waiting.collect();
-        *self.seen.write() = Seen {
-            members,
-            waiting,
-            gossip: self.machine.status(),
-            facts: self.directory.facts(),
-        };
+        *self.seen.write() = members.collect();
     }
 }
 

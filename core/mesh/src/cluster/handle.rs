@@ -24,13 +24,13 @@ use super::{
     driver::{Command, Driver, Gossip, Seen},
     fact::About,
     once,
-    peers::{Here, ONCE, Peers, REPLAY},
+    peers::{Here, ONCE, Outboxes, Peers, REPLAY},
     replay,
     settings::Settings,
 };
 use crate::{
     Mesh, Subscribe,
-    gossip::{Now, SettingsError, Status},
+    gossip::{Now, SettingsError},
     once::{Begin, Begun, Claim, Digest, Held, Key},
 };
 
@@ -60,6 +60,7 @@ pub struct Cluster {
     engine: Engine,
     commands: mpsc::Sender<Command>,
     seen: Arc<RwLock<Seen>>,
+    outboxes: Outboxes,
     settings: Arc<Settings>,
 }
 
@@ -99,17 +100,6 @@ pub struct Member {
     pub streams: usize,
     /// Events that wait for it.
     pub waiting: usize,
-}
-
-/// How a cluster is, in figures.
-#[derive(Debug, Clone)]
-pub struct Report {
-    /// Entries of other nodes' in this one's tables.
-    pub facts: usize,
-    /// Of gossip.
-    pub gossip: Status,
-    /// Of the engine.
-    pub engine: macula_engine::Stats,
 }
 
 impl Cluster {
@@ -152,6 +142,7 @@ impl Cluster {
             providers: Arc::clone(&tables.providers),
             store: mesh.store().clone(),
         });
+        let outboxes = peers.outboxes();
         let (commands, ordered) = mpsc::channel(COMMANDS);
         let seen = Arc::<RwLock<Seen>>::default();
         let driver = Driver {
@@ -178,6 +169,7 @@ impl Cluster {
             engine,
             commands,
             seen,
+            outboxes,
             settings: Arc::new(settings),
         })
     }
@@ -209,8 +201,9 @@ impl Cluster {
             .into_iter()
             .map(|status| (status.peer.node, status))
             .collect();
+        let outboxes = self.outboxes.lock();
         let seen = self.seen.read();
-        let members = seen.members.iter().map(|(id, (about, connected))| {
+        let members = seen.iter().map(|(id, (about, connected))| {
             let status = reached.get(id);
             let about = about.as_ref();
             Member {
@@ -223,7 +216,7 @@ impl Cluster {
                 round_trip_us: status
                     .map(|status| u64::try_from(status.round_trip.as_micros()).unwrap_or(u64::MAX)),
                 streams: status.map_or(0, |status| status.streams),
-                waiting: seen.waiting.get(id).copied().unwrap_or(0),
+                waiting: outboxes.get(id).map_or(0, |outbox| outbox.queue.len()),
             }
         });
         members.collect()
@@ -233,17 +226,6 @@ impl Cluster {
     #[must_use]
     pub fn size(&self) -> usize {
         self.connected().len()
-    }
-
-    /// Figures.
-    pub async fn report(&self) -> Report {
-        let engine = self.engine.stats().await;
-        let seen = self.seen.read();
-        Report {
-            facts: seen.facts,
-            gossip: seen.gossip,
-            engine,
-        }
     }
 
     /// Waits until the connected nodes know what has changed here, for half a second at most.
@@ -268,7 +250,7 @@ impl Cluster {
 
     fn connected(&self) -> Vec<NodeId> {
         let seen = self.seen.read();
-        let members = seen.members.iter();
+        let members = seen.iter();
         members
             .filter(|(_, (_, connected))| *connected)
             .map(|(id, _)| *id)

@@ -26,7 +26,7 @@ pub mod settings;
 #[cfg(test)]
 mod tests;
 
-pub use handle::{Cluster, Config, Error, Member, Report};
+pub use handle::{Cluster, Config, Error, Member};
 pub use macula_engine::{
     Authority, ClusterId, JoinToken, Membership, NodeId, NodeKey, Seed, membership::AUTHORITY_FILE,
 };

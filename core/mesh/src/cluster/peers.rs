@@ -45,12 +45,15 @@ pub(super) struct Here {
     pub(super) store: Store,
 }
 
+/// Where what waits for each peer is.
+pub(super) type Outboxes = Arc<Mutex<HashMap<NodeId, Arc<Outbox>>>>;
+
 /// The peers that are connected, or were until a moment ago.
 pub(super) struct Peers {
     here: Here,
     connected: HashMap<NodeId, Connected>,
     /// The queues of peers, kept for a while after the connection broke. Shared with the taker of links.
-    outboxes: Arc<Mutex<HashMap<NodeId, Arc<Outbox>>>>,
+    outboxes: Outboxes,
     inboxes: HashMap<NodeId, Inbox>,
     /// The takers of streams; they end with this.
     _takers: JoinSet<()>,
@@ -74,7 +77,7 @@ impl Peers {
     /// Begins to take streams. Gossip comes out of the receiver, with who said it.
     pub(super) fn start(here: Here) -> (Self, mpsc::Receiver<(NodeId, Bytes)>) {
         let (heard, hearing) = mpsc::channel(INCOMING);
-        let outboxes: Arc<Mutex<HashMap<NodeId, Arc<Outbox>>>> = Arc::default();
+        let outboxes = Outboxes::default();
         let mut takers = JoinSet::new();
         let engine = &here.engine;
         let links = Arc::clone(&outboxes);
@@ -172,10 +175,9 @@ impl Peers {
         peer.is_some_and(|peer| peer.gossip.try_send(message).is_ok())
     }
 
-    /// The deliveries that wait for a peer.
-    pub(super) fn waiting(&self, id: &NodeId) -> usize {
-        let outboxes = self.outboxes.lock();
-        outboxes.get(id).map_or(0, |outbox| outbox.queue.len())
+    /// Where what waits for each peer is.
+    pub(super) fn outboxes(&self) -> Outboxes {
+        Arc::clone(&self.outboxes)
     }
 
     /// Makes what brings calls to a peer.
