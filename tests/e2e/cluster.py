@@ -67,8 +67,11 @@ class Node:
         assert answer.status == 200, answer
         return answer.value()
 
+    def metrics(self):
+        return self.curl("GET", "/metrics").body.decode()
+
     def metric(self, name):
-        text = self.curl("GET", "/metrics").body.decode()
+        text = self.metrics()
         lines = [line for line in text.splitlines() if line.startswith((name + " ", name + "{"))]
         assert lines, f"{name} in {text}"
         return sum(float(line.rsplit(" ", 1)[1]) for line in lines)

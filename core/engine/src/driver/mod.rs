@@ -53,16 +53,7 @@ pub(crate) enum Command {
     Ask(Vec<u8>, Ask),
     StopProviding(Vec<u8>),
     Remove(Vec<u8>),
-    Sizes(oneshot::Sender<Sizes>),
     Leave(oneshot::Sender<()>),
-}
-
-/// How much the DHT holds here.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Sizes {
-    pub(crate) peers: usize,
-    pub(crate) records: usize,
-    pub(crate) providers: usize,
 }
 
 type Dialers = Vec<oneshot::Sender<Result<NodeId, DialError>>>;
@@ -137,7 +128,18 @@ impl Driver {
             self.recheck = now + RECHECK;
             self.swarm.behaviour_mut().kad.store_mut().expire(now);
             self.recheck_certificates();
+            self.measure_dht();
         }
+    }
+
+    fn measure_dht(&mut self) {
+        let kad = &mut self.swarm.behaviour_mut().kad;
+        let peers: usize = kad.kbuckets().map(|bucket| bucket.num_entries()).sum();
+        let (records, providers) = kad.store_mut().sizes();
+        let counters = &self.switchboard.counters;
+        counters.dht_peers.set(peers as u64);
+        counters.dht_records.set(records as u64);
+        counters.dht_providers.set(providers as u64);
     }
 
     fn recheck_certificates(&self) {
@@ -166,16 +168,6 @@ impl Driver {
                 self.swarm.behaviour_mut().kad.stop_providing(&key.into());
             }
             Command::Remove(key) => self.swarm.behaviour_mut().kad.remove_record(&key.into()),
-            Command::Sizes(reply) => {
-                let kad = &mut self.swarm.behaviour_mut().kad;
-                let peers = kad.kbuckets().map(|bucket| bucket.num_entries()).sum();
-                let (records, providers) = kad.store_mut().sizes();
-                let _ = reply.send(Sizes {
-                    peers,
-                    records,
-                    providers,
-                });
-            }
             Command::Leave(_) => unreachable!("leaving ends the loop"),
         }
     }

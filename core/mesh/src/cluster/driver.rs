@@ -24,7 +24,7 @@ use super::{
     say::Said,
     settings::Settings,
 };
-use crate::gossip::{Change, Input, Machine, Now, Output};
+use crate::gossip::{self, Change, Input, Machine, Now, Output};
 
 /// The id of a node in the state.
 pub(super) type Key = [u8; 32];
@@ -40,9 +40,15 @@ pub(super) enum Command {
     Leave(oneshot::Sender<()>),
 }
 
-/// What the handle sees of the state: each member that was heard of, this one left out, and whether it is
-/// connected.
-pub(super) type Seen = BTreeMap<NodeId, (Option<About>, bool)>;
+/// What the handle sees.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    /// Each member that was heard of, this one left out, and whether it is connected.
+    pub(super) members: BTreeMap<NodeId, (Option<About>, bool)>,
+    /// Since when peers say that they have another state than this node.
+    pub(super) behind: HashMap<NodeId, Instant>,
+    pub(super) gossip: gossip::Status,
+}
 
 pub(super) struct Driver {
     pub(super) engine: Engine,
@@ -89,6 +95,7 @@ impl Driver {
         self.tell_changes();
         loop {
             self.act();
+            self.measure();
             let timer = self.next_timer();
             let changed = Arc::clone(&self.changed);
             tokio::select! {
@@ -378,7 +385,17 @@ impl Driver {
             });
             (*id, (about, connected))
         });
-        *self.seen.write() = members.collect();
+        self.seen.write().members = members.collect();
+    }
+
+    /// Lets the handle see how gossip does.
+    fn measure(&mut self) {
+        let mut seen = self.seen.write();
+        seen.gossip = self.machine.status();
+        seen.behind.clear();
+        let lags = self.machine.lags();
+        let behind = lags.map(|(id, since)| (NodeId::from_bytes(*id), self.started + since));
+        seen.behind.extend(behind);
     }
 }
 

@@ -26,8 +26,9 @@ pub mod settings;
 #[cfg(test)]
 mod tests;
 
-pub use handle::{Cluster, Config, Error, Member};
+pub use handle::{Cluster, Config, Error, Figures, Member};
 pub use macula_engine::{
-    Authority, ClusterId, JoinToken, Membership, NodeId, NodeKey, Seed, membership::AUTHORITY_FILE,
+    Authority, ClusterId, JoinToken, Membership, NodeId, NodeKey, Refusal, Seed, Stats,
+    membership::AUTHORITY_FILE,
 };
 pub use settings::Settings;
