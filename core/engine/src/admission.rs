@@ -74,7 +74,7 @@ pub(crate) struct Admission {
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Frame {
+pub(crate) enum Frame {
     Hello {
         level: String,
         cluster: ClusterId,
@@ -95,7 +95,7 @@ enum Frame {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-struct About {
+pub(crate) struct About {
     boot: u64,
     #[serde(default)]
     issues: bool,

@@ -24,6 +24,9 @@ mod driver;
 pub mod engine;
 pub mod event;
 mod frame;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod id;
 pub mod key;
 mod lookups;

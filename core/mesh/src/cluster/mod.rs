@@ -16,6 +16,9 @@ mod directory;
 mod driver;
 mod fact;
 mod frames;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod handle;
 mod link;
 mod once;
