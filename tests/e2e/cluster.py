@@ -1,17 +1,23 @@
 """A cluster as processes: `macula cluster up`, and its nodes one by one."""
 
+import collections
+import contextlib
+import http.client
 import json
 import os
 import pathlib
 import signal
 import socket
+import ssl
 import subprocess
 import threading
 
 import clients
-from server import BINARY, END_SECONDS, START_SECONDS
+from server import BINARY, END_SECONDS, START_SECONDS, wait_for
 
 ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith("MACULA_")}
+# One address asks for everything here.
+NO_QUOTAS = {"MACULA_API__SESSION_REQUESTS_PER_SECOND": "0", "MACULA_API__ADDRESS_REQUESTS_PER_SECOND": "0"}
 
 
 def free_base(nodes):
@@ -73,6 +79,23 @@ class Node:
         assert lines, f"{name} in {text}"
         return sum(float(line.rsplit(" ", 1)[1]) for line in lines)
 
+    def metrics(self):
+        """All figures of /metrics by their names, each summed over its labels."""
+        host, port = self.url.removeprefix("https://").rsplit(":", 1)
+        trust = ssl.create_default_context(cafile=self.ca)
+        connection = http.client.HTTPSConnection(host, int(port), timeout=clients.SECONDS, context=trust)
+        try:
+            connection.request("GET", "/metrics")
+            lines = connection.getresponse().read().decode().splitlines()
+        finally:
+            connection.close()
+        figures = collections.defaultdict(float)
+        for line in lines:
+            if not line.startswith("#"):
+                name, value = line.rsplit(" ", 1)
+                figures[name.split("{")[0]] += float(value)
+        return dict(figures)
+
     def signal(self, number):
         os.kill(self.pid, number)
 
@@ -80,7 +103,7 @@ class Node:
 class Cluster:
     """So many nodes on this machine, ended together."""
 
-    def __init__(self, directory, nodes, environment=()):
+    def __init__(self, directory, nodes, environment=(), seconds=START_SECONDS):
         self.directory = pathlib.Path(directory)
         command = [BINARY, "cluster", "up", str(nodes), "--base-port", str(free_base(nodes))]
         self.log = open(self.directory / "log", "wb")
@@ -91,24 +114,41 @@ class Cluster:
             text=True,
             env={**ENVIRONMENT, **dict(environment)},
         )
-        late = threading.Timer(START_SECONDS, self.process.kill)
+        # Told to end, and not killed: it ends the nodes that it has started.
+        late = threading.Timer(seconds, self.process.terminate)
         late.start()
         line = self.process.stdout.readline()
         late.cancel()
-        assert line, self.logged()
+        self.nodes = []
+        if not line:
+            self.end(code=None)
+            raise AssertionError(f"not up within {seconds} s: {self.logged()}")
         told = json.loads(line)
         self.nodes = [Node(node, told["ca"]) for node in told["nodes"]]
 
     def logged(self):
         return (self.directory / "log").read_text(errors="replace")
 
+    def settle(self, seconds=10):
+        """Waits until every node is connected to all others."""
+        others = len(self.nodes) - 1
+        for node in self.nodes:
+            known = lambda: node.metrics()["macula_cluster_members"] == others
+            wait_for(f"{others} others at {node.name}", known, seconds)
+
     def end(self, code=0):
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
         try:
             ended = self.process.wait(END_SECONDS)
-        finally:
+        except subprocess.TimeoutExpired:
             self.process.kill()
+            self.process.wait()
+            for node in self.nodes:
+                with contextlib.suppress(ProcessLookupError):
+                    node.signal(signal.SIGKILL)
+            raise
+        finally:
             self.process.stdout.close()
             self.log.close()
         log = self.logged()

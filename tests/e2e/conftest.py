@@ -1,10 +1,13 @@
 """One node for most tests; those that need settings of their own start another."""
 
+import contextlib
+import itertools
 import os
 
 import pytest
 
 import clients
+from cluster import Cluster
 from server import Server
 
 # A client trusts what the test tells it to, and nothing that the environment does.
@@ -43,6 +46,23 @@ def start(tmp_path):
     yield start
     for server in started:
         server.end()
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    """Starts clusters, which are ended after the test; one whose nodes were killed says so by `code`."""
+    with contextlib.ExitStack() as ends:
+        numbers = itertools.count()
+
+        def cluster(nodes, environment=(), **options):
+            directory = tmp_path / f"cluster-{next(numbers)}"
+            directory.mkdir()
+            made = Cluster(directory, nodes, environment, **options)
+            made.code = 0
+            ends.callback(lambda: made.end(made.code))
+            return made
+
+        yield cluster
 
 
 @pytest.fixture(params=clients.PROTOCOLS)
