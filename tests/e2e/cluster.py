@@ -43,6 +43,14 @@ def free_base(nodes):
     raise AssertionError("no ports are free")
 
 
+def settle(nodes, seconds=10):
+    """Waits until every node is connected to all others."""
+    others = len(nodes) - 1
+    for node in nodes:
+        known = lambda: node.metrics()["macula_cluster_members"] == others
+        wait_for(f"{others} others at {node.name}", known, seconds)
+
+
 class Node:
     """One node, as clients reach it."""
 
@@ -100,6 +108,73 @@ class Node:
         os.kill(self.pid, number)
 
 
+class Member(Node):
+    """A node of a cluster that the test starts, kills and starts again; it keeps its ports, and who it is."""
+
+    def __init__(self, directory, name, port, host="127.0.0.1", environment=(), inside=()):
+        self.directory = pathlib.Path(directory)
+        self.directory.mkdir()
+        self.name = name
+        self.port = port
+        self.url = f"https://{host}:{port}"
+        self.mesh = f"{host}:{port + 1}"
+        self.data = self.directory / "data"
+        self.ca = self.data / "tls/ca.pem"
+        self.environment = {**ENVIRONMENT, **dict(environment), "MACULA_NODE": name, "MACULA_TLS__NAMES": host}
+        self.inside = list(inside)
+        self.process = None
+
+    def start(self, join=None):
+        """Starts it; the first time by `join`, a member of the cluster that invites."""
+        command = [BINARY, "up", "--data-dir", self.data, "--mesh-listen", self.mesh]
+        command += ["--listen", self.url.removeprefix("https://")]
+        if join:
+            token = self.directory / "token"
+            invite = [BINARY, "cluster", "invite", "--data-dir", join.data]
+            token.write_bytes(subprocess.run(invite, capture_output=True, check=True, env=ENVIRONMENT).stdout)
+            self.environment["MACULA_CLUSTER__JOIN"] = join.mesh
+            command += ["--token-file", token]
+        with open(self.directory / "log", "ab") as log:
+            self.process = subprocess.Popen(
+                [*self.inside, *command], stdout=subprocess.DEVNULL, stderr=log, env=self.environment
+            )
+        self.pid = self.process.pid
+
+    def ready(self):
+        """Waits until it serves."""
+        told = self.data / "run/ready.json"
+
+        def serves():
+            assert self.process.poll() is None, self.logged()
+            # What a run that was killed has told is there still.
+            return told.exists() and json.loads(told.read_text())["pid"] == self.pid
+
+        wait_for(f"{self.name} serves", serves, START_SECONDS)
+        return self
+
+    def logged(self):
+        return (self.directory / "log").read_text(errors="replace")
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def end(self):
+        """Ends it, if it is up; its exit and its log must be in order."""
+        if self.process is None or self.process.returncode is not None:
+            return
+        self.process.terminate()
+        # It may have been stopped.
+        self.process.send_signal(signal.SIGCONT)
+        try:
+            code = self.process.wait(END_SECONDS)
+        finally:
+            self.kill()
+        log = self.logged()
+        assert "panicked" not in log, log
+        assert code == 0, log
+
+
 class Cluster:
     """So many nodes on this machine, ended together."""
 
@@ -128,13 +203,6 @@ class Cluster:
 
     def logged(self):
         return (self.directory / "log").read_text(errors="replace")
-
-    def settle(self, seconds=10):
-        """Waits until every node is connected to all others."""
-        others = len(self.nodes) - 1
-        for node in self.nodes:
-            known = lambda: node.metrics()["macula_cluster_members"] == others
-            wait_for(f"{others} others at {node.name}", known, seconds)
 
     def end(self, code=0):
         if self.process.poll() is None:

@@ -7,7 +7,7 @@ import os
 import pytest
 
 import clients
-from cluster import Cluster
+from cluster import Cluster, Member, free_base
 from server import Server
 
 # A client trusts what the test tells it to, and nothing that the environment does.
@@ -63,6 +63,23 @@ def cluster(tmp_path):
             return made
 
         yield cluster
+
+
+@pytest.fixture
+def members(tmp_path):
+    """Starts nodes of one cluster that are killed and started by the test; what is up after it is ended."""
+    with contextlib.ExitStack() as ends:
+
+        def members(names, environment=()):
+            base = free_base(len(names))
+            made = []
+            for number, name in enumerate(names):
+                member = Member(tmp_path / name, name, base + 10 * number, environment=environment)
+                ends.callback(member.end)
+                made.append(member)
+            return made
+
+        yield members
 
 
 @pytest.fixture(params=clients.PROTOCOLS)

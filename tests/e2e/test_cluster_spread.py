@@ -7,7 +7,7 @@ import time
 
 import macula
 
-from cluster import NO_QUOTAS
+from cluster import NO_QUOTAS, settle
 
 BOUND = 1.0
 # Between two looks at one node, so that looking leaves the machine to the nodes.
@@ -55,7 +55,7 @@ def told(nodes, took):
 
 
 def changes_are_everywhere_soon(made, changes):
-    made.settle()
+    settle(made.nodes)
     took = asyncio.run(spread(made.nodes, changes, seconds=changes * BOUND))
     assert told(len(made.nodes), took) < BOUND
 
