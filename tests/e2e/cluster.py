@@ -43,6 +43,17 @@ def free_base(nodes):
     raise AssertionError("no ports are free")
 
 
+def begin(first, *others):
+    """Starts the nodes of a cluster, and waits until they are one."""
+    first.start()
+    first.ready()
+    for node in others:
+        node.start(join=first)
+    for node in others:
+        node.ready()
+    settle([first, *others])
+
+
 def settle(nodes, seconds=10):
     """Waits until every node is connected to all others."""
     others = len(nodes) - 1
@@ -111,17 +122,19 @@ class Node:
 class Member(Node):
     """A node of a cluster that the test starts, kills and starts again; it keeps its ports, and who it is."""
 
-    def __init__(self, directory, name, port, host="127.0.0.1", environment=(), inside=()):
+    def __init__(self, directory, name, port, environment=(), place=None):
         self.directory = pathlib.Path(directory)
         self.directory.mkdir()
         self.name = name
         self.port = port
-        self.url = f"https://{host}:{port}"
-        self.mesh = f"{host}:{port + 1}"
+        gateway, address = (place.gateway, place.address) if place else ("127.0.0.1", "127.0.0.1")
+        self.url = f"https://{gateway}:{port}"
+        self.mesh = f"{address}:{port + 1}"
         self.data = self.directory / "data"
         self.ca = self.data / "tls/ca.pem"
-        self.environment = {**ENVIRONMENT, **dict(environment), "MACULA_NODE": name, "MACULA_TLS__NAMES": host}
-        self.inside = list(inside)
+        self.environment = {**ENVIRONMENT, **dict(environment), "MACULA_NODE": name, "MACULA_TLS__NAMES": gateway}
+        # What goes before a command for it to run there.
+        self.inside = place.inside() if place else []
         self.process = None
 
     def start(self, join=None):
@@ -173,6 +186,20 @@ class Member(Node):
         log = self.logged()
         assert "panicked" not in log, log
         assert code == 0, log
+
+
+@contextlib.contextmanager
+def several(directory, names, environment=(), places=()):
+    """Members, not started yet, each in a place of its own if there are some; what is up in the end is ended."""
+    base = free_base(len(names))
+    with contextlib.ExitStack() as ends:
+        made = []
+        for number, name in enumerate(names):
+            place = places[number] if places else None
+            member = Member(pathlib.Path(directory) / name, name, base + 10 * number, environment, place)
+            ends.callback(member.end)
+            made.append(member)
+        yield made
 
 
 class Cluster:

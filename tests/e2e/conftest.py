@@ -7,7 +7,8 @@ import os
 import pytest
 
 import clients
-from cluster import Cluster, Member, free_base
+import netns
+from cluster import Cluster, several
 from server import Server
 
 # A client trusts what the test tells it to, and nothing that the environment does.
@@ -67,19 +68,19 @@ def cluster(tmp_path):
 
 @pytest.fixture
 def members(tmp_path):
-    """Starts nodes of one cluster that are killed and started by the test; what is up after it is ended."""
+    """Makes nodes of a cluster that are started and killed by the test; what is up after it is ended."""
     with contextlib.ExitStack() as ends:
+        yield lambda *args, **options: ends.enter_context(several(tmp_path, *args, **options))
 
-        def members(names, environment=()):
-            base = free_base(len(names))
-            made = []
-            for number, name in enumerate(names):
-                member = Member(tmp_path / name, name, base + 10 * number, environment=environment)
-                ends.callback(member.end)
-                made.append(member)
-            return made
 
-        yield members
+@pytest.fixture(scope="module")
+def network(request):
+    """A network of so many nodes as `NODES` of the module says, each in a namespace; the tests are at its hub."""
+    if reason := netns.missing():
+        pytest.skip(reason)
+    made = netns.Network(request.module.NODES)
+    yield made
+    made.close()
 
 
 @pytest.fixture(params=clients.PROTOCOLS)

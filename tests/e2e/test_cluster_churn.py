@@ -6,8 +6,9 @@ import time
 
 import macula
 
-from cluster import NO_QUOTAS, settle
+from cluster import NO_QUOTAS, begin
 from server import wait_for
+from spread import connect
 
 BURST = 200
 DEATHS = 100
@@ -27,10 +28,6 @@ TABLES = [
     "macula_cluster_dht_providers",
     "macula_cluster_member_waiting_events",
 ]
-
-
-def connect(node):
-    return macula.connect(node.url, ca=node.ca, transports=["websocket"], close_timeout=0)
 
 
 def forwarded(node):
@@ -74,9 +71,10 @@ class Reader:
                 self.events.append(delivery.payload)
 
     async def has(self, last):
-        async with asyncio.timeout(SECONDS):
-            while not self.events or self.events[-1] != last:
-                await asyncio.sleep(0.02)
+        deadline = time.monotonic() + SECONDS
+        while not self.events or self.events[-1] != last:
+            assert time.monotonic() < deadline, f"no event {last}, but {self.events} and {self.gaps}"
+            await asyncio.sleep(0.02)
 
 
 class Publisher:
@@ -109,14 +107,7 @@ class Publisher:
 def test_lesson_1_a_publish_crosses_as_many_links_as_nodes_want_it_while_nodes_come_and_go(members):
     names = ["publisher", "reader-1", "reader-2", "bystander", "guest", "passer-by"]
     nodes = members(names, NO_QUOTAS)
-    first, *others = nodes
-    first.start()
-    first.ready()
-    for node in others:
-        node.start(join=first)
-    for node in others:
-        node.ready()
-    settle(nodes)
+    begin(*nodes)
     asyncio.run(come_and_go(*nodes))
 
 
@@ -191,11 +182,7 @@ def test_lesson_3_after_100_deaths_every_table_is_back_to_its_size(members):
     soon = {"MACULA_CLUSTER__BOUNDS__FORGET_SECONDS": "2"}
     nodes = members(["first", "second", *(f"victim-{number}" for number in range(4))], {**NO_QUOTAS, **soon})
     (first, second), victims = nodes[:2], nodes[2:]
-    first.start()
-    first.ready()
-    second.start(join=first)
-    second.ready()
-    settle([first, second])
+    begin(first, second)
     before = [sizes(first), sizes(second)]
     for victim in victims:
         victim.start(join=first)
