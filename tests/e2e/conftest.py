@@ -1,10 +1,14 @@
 """One node for most tests; those that need settings of their own start another."""
 
+import contextlib
+import itertools
 import os
 
 import pytest
 
 import clients
+import netns
+from cluster import Cluster, several
 from server import Server
 
 # A client trusts what the test tells it to, and nothing that the environment does.
@@ -43,6 +47,40 @@ def start(tmp_path):
     yield start
     for server in started:
         server.end()
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    """Starts clusters, which are ended after the test; one whose nodes were killed says so by `code`."""
+    with contextlib.ExitStack() as ends:
+        numbers = itertools.count()
+
+        def cluster(nodes, environment=(), **options):
+            directory = tmp_path / f"cluster-{next(numbers)}"
+            directory.mkdir()
+            made = Cluster(directory, nodes, environment, **options)
+            made.code = 0
+            ends.callback(lambda: made.end(made.code))
+            return made
+
+        yield cluster
+
+
+@pytest.fixture
+def members(tmp_path):
+    """Makes nodes of a cluster that are started and killed by the test; what is up after it is ended."""
+    with contextlib.ExitStack() as ends:
+        yield lambda *args, **options: ends.enter_context(several(tmp_path, *args, **options))
+
+
+@pytest.fixture(scope="module")
+def network(request):
+    """A network of so many nodes as `NODES` of the module says, each in a namespace; the tests are at its hub."""
+    if reason := netns.missing():
+        pytest.skip(reason)
+    made = netns.Network(request.module.NODES)
+    yield made
+    made.close()
 
 
 @pytest.fixture(params=clients.PROTOCOLS)

@@ -9,28 +9,10 @@ import time
 import pytest
 
 import clients
-from cluster import ENVIRONMENT, Cluster
+from cluster import ENVIRONMENT
 from server import BINARY, wait_for
 
 SECONDS = 30
-
-
-@pytest.fixture
-def cluster(tmp_path):
-    """Starts clusters, which are ended after the test; one whose nodes were killed says so by `code`."""
-    started = []
-
-    def cluster(nodes, **environment):
-        directory = tmp_path / f"cluster-{len(started)}"
-        directory.mkdir()
-        made = Cluster(directory, nodes, environment)
-        made.code = 0
-        started.append(made)
-        return made
-
-    yield cluster
-    for made in started:
-        made.end(made.code)
 
 
 @pytest.fixture
