@@ -117,8 +117,7 @@ def test_a_node_tells_how_its_cluster_is(cluster, serve):
     wait_for("the same state", lambda: [n.metric("macula_cluster_state_entries") for n in made.nodes] == [4, 4, 4])
     assert first.metric("macula_cluster_gossip_received_total") > 0
     for name in ("connected", "round_trip_seconds", "lag_seconds", "streams", "waiting_events"):
-        metric = f"macula_cluster_member_{name}"
-        lines = [line for line in first.metrics().splitlines() if line.startswith(metric)]
+        lines = first.metric_lines(f"macula_cluster_member_{name}")
         assert [line for line in lines if told[third.name]["id"] in line], lines
 
 

@@ -164,6 +164,7 @@ impl Admission {
             }
             Denied::ByPeer(why) => {
                 self.counters.refused_by_other(why);
+                self.membership.refused(why);
                 tracing::warn!(%node, %address, reason = why.name(), "refused by a peer");
             }
             Denied::Lost => {}

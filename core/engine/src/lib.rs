@@ -33,6 +33,7 @@ mod lookups;
 pub mod membership;
 mod redial;
 mod renewal;
+mod revocations;
 pub mod seeds;
 pub mod settings;
 mod shared;
@@ -56,5 +57,5 @@ pub use stats::Stats;
 pub use streams::{ByteStream, Inbound, Incoming, OpenError};
 pub use trust::{
     authority::Authority, certificate::Certificate, invite::JoinToken, refusal::Refusal,
-    revoked::Revoked,
+    revocation::Revocation,
 };

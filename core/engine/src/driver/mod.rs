@@ -37,6 +37,7 @@ use crate::{
         address::{to_multiaddr, to_socket},
         code,
     },
+    trust::refusal::Refusal,
 };
 
 /// Events that may wait for their reader. At the bound the engine waits for it.
@@ -127,6 +128,7 @@ impl Driver {
         if self.recheck <= now {
             self.recheck = now + RECHECK;
             self.swarm.behaviour_mut().kad.store_mut().expire(now);
+            self.admission.membership.reload(SystemTime::now());
             self.recheck_certificates();
             self.measure_dht();
         }
@@ -302,13 +304,27 @@ impl Driver {
 
     fn down(&mut self, line: &Line) {
         let node = line.facts.node;
-        let why = why(line);
-        if why == Gone::Left {
+        let why = self.why(line);
+        if matches!(why, Gone::Left | Gone::Refused(Refusal::Revoked)) {
             self.swarm.behaviour_mut().kad.remove_peer(&node.to_peer());
         } else {
             self.redial.lost(node, routes(line), Instant::now());
         }
         self.gone(node, why);
+    }
+
+    fn why(&self, line: &Line) -> Gone {
+        use quinn::ConnectionError as Error;
+        let membership = &self.admission.membership;
+        match line.facts.connection.close_reason() {
+            Some(error) if code::left(&error) => Gone::Left,
+            Some(Error::TimedOut) => Gone::TimedOut,
+            Some(Error::LocallyClosed) => membership
+                .recheck(&line.facts.certificate, SystemTime::now())
+                .map_or_else(Gone::Refused, |()| Gone::Lost),
+            Some(error) => code::refused(&error).map_or(Gone::Lost, Gone::Refused),
+            None => Gone::Lost,
+        }
     }
 
     fn gone(&mut self, node: NodeId, why: Gone) {
@@ -376,14 +392,4 @@ fn routes(line: &Line) -> Vec<SocketAddr> {
         routes.push(facts.address);
     }
     routes
-}
-
-fn why(line: &Line) -> Gone {
-    use quinn::ConnectionError as Error;
-    match line.facts.connection.close_reason() {
-        Some(error) if code::left(&error) => Gone::Left,
-        Some(Error::TimedOut) => Gone::TimedOut,
-        Some(error) => code::refused(&error).map_or(Gone::Lost, Gone::Refused),
-        None => Gone::Lost,
-    }
 }

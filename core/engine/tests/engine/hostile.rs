@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use macula_engine::{Authority, Certificate, Membership, NodeKey, Revoked, Settings};
+use macula_engine::{Authority, Certificate, Membership, NodeKey, Settings};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::support::{Node, TTL, config, eventually, founder, joiner, member, soon, start};
@@ -134,8 +134,12 @@ async fn a_member_that_is_revoked_cannot_renew_its_certificate_first() {
     assert!(soon(renewed()).await.is_some(), "a good member is renewed");
     // Ten seconds ago, so that what is signed now would be good again.
     let revoked = SystemTime::now() - Duration::from_secs(10);
-    let revoked: Revoked = [(node.id(), revoked)].into_iter().collect();
-    founder.engine.membership().revoke(revoked);
+    let revocation = authority.revoke(node.id(), revoked);
+    let told = founder
+        .engine
+        .membership()
+        .revoke(revocation.text(), SystemTime::now());
+    assert_eq!(told, Ok(true));
     while founder.knows(node.id()) {
         assert_eq!(soon(renewed()).await, None);
     }

@@ -1,6 +1,8 @@
 //! The task that keeps the state of the cluster: it moves what happens into the machine of gossip and the
 //! directory, and what they decide to the peers. It decides only how long nodes may be away.
 
+mod revocations;
+
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
@@ -9,7 +11,7 @@ use std::{
 
 use bytes::Bytes;
 use macula_crdt::{Change as Entry, Changes, Value};
-use macula_engine::{Engine, Event, Events, Gone, NodeId};
+use macula_engine::{Engine, Event, Events, Gone, NodeId, Refusal};
 use parking_lot::RwLock;
 use tokio::{
     sync::{Notify, mpsc, oneshot},
@@ -93,6 +95,8 @@ impl Driver {
     pub(super) async fn run(mut self, about: About) {
         self.change(Change::Add((self.me(), encode(&Fact::Node(about))), ()));
         self.tell_changes();
+        self.tell_revocations();
+        let mut revocations = self.engine.membership().revocations();
         loop {
             self.act();
             self.measure();
@@ -114,6 +118,7 @@ impl Driver {
                     None => return self.engine.leave().await,
                 },
                 () = changed.notified() => self.tell_changes(),
+                Ok(()) = revocations.changed() => self.tell_revocations(),
                 () = sleep_until(timer.into()) => self.timer(),
             }
         }
@@ -204,7 +209,7 @@ impl Driver {
                 }
                 self.answer_waiting();
                 match why {
-                    Gone::Left => {
+                    Gone::Left | Gone::Refused(Refusal::Revoked) => {
                         self.lapse(&id);
                         self.retire(&id);
                     }
@@ -349,6 +354,7 @@ impl Driver {
                 self.directory.remove(&id, &fact);
             }
         }
+        self.hear_revocations(&changes);
         let mut added: Vec<_> = changes
             .added
             .iter()
