@@ -175,7 +175,7 @@ async def come_and_go(first, second, third, bystander, guest, passer_by):
 
 def sizes(node):
     figures = node.metrics()
-    return {name: figures.get(name, 0) for name in TABLES}
+    return {name: figures[name] for name in TABLES}
 
 
 def test_lesson_3_after_100_deaths_every_table_is_back_to_its_size(members):
@@ -183,6 +183,8 @@ def test_lesson_3_after_100_deaths_every_table_is_back_to_its_size(members):
     nodes = members(["first", "second", *(f"victim-{number}" for number in range(4))], {**NO_QUOTAS, **soon})
     (first, second), victims = nodes[:2], nodes[2:]
     begin(first, second)
+    for node in (first, second):
+        wait_for("the table of the DHT", lambda: sizes(node)["macula_cluster_dht_peers"] == 1)
     before = [sizes(first), sizes(second)]
     for victim in victims:
         victim.start(join=first)

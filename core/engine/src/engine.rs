@@ -232,6 +232,14 @@ impl Engine {
         self.order(Command::Remove(key.to_vec())).await
     }
 
+    /// Takes a node that will not come back out of the tables of the DHT here, unless it is connected.
+    ///
+    /// # Errors
+    /// The engine has ended.
+    pub async fn forget(&self, node: NodeId) -> Result<(), DhtError> {
+        self.order(Command::Forget(node)).await
+    }
+
     /// The figures of this engine. The sizes of the DHT's tables are a second old at most.
     #[must_use]
     pub fn stats(&self) -> Stats {

@@ -63,14 +63,25 @@ impl Store {
     /// Throws out what has expired.
     pub(crate) fn expire(&mut self, now: Instant) {
         self.records.retain(|_, record| !record.is_expired(now));
+        self.drop_providers(|provider| provider.is_expired(now));
+    }
+
+    /// Throws out what a node provides.
+    pub(crate) fn forget(&mut self, node: &PeerId) {
+        if self.of_one.contains_key(node) {
+            self.drop_providers(|provider| provider.provider == *node);
+        }
+    }
+
+    fn drop_providers(&mut self, which: impl Fn(&ProviderRecord) -> bool) {
         let of_one = &mut self.of_one;
         self.providers.retain(|_, providers| {
             providers.retain(|provider| {
-                let expired = provider.is_expired(now);
-                if expired {
+                let over = which(provider);
+                if over {
                     forget(of_one, &provider.provider);
                 }
-                !expired
+                !over
             });
             !providers.is_empty()
         });
@@ -275,6 +286,20 @@ mod tests {
         store.remove_provider(&RecordKey::new(&[1]), &own);
         assert_eq!(store.sizes(), (0, 0));
         assert_eq!(store.provided().count(), 0);
+    }
+
+    #[test]
+    fn what_a_node_provided_is_forgotten_with_it() {
+        let (own, gone, stays) = (PeerId::random(), PeerId::random(), PeerId::random());
+        let mut store = store(own);
+        let soon = Instant::now() + Duration::from_secs(60);
+        for (key, node) in [(1, gone), (1, stays), (2, gone)] {
+            store.add_provider(provider(key, node, soon)).unwrap();
+        }
+        store.forget(&gone);
+        assert_eq!(store.sizes(), (0, 1));
+        assert_eq!(store.providers(&provider(1, stays, soon).key).len(), 1);
+        store.check();
     }
 
     #[test]

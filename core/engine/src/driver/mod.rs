@@ -54,6 +54,7 @@ pub(crate) enum Command {
     Ask(Vec<u8>, Ask),
     StopProviding(Vec<u8>),
     Remove(Vec<u8>),
+    Forget(NodeId),
     Leave(oneshot::Sender<()>),
 }
 
@@ -170,6 +171,7 @@ impl Driver {
                 self.swarm.behaviour_mut().kad.stop_providing(&key.into());
             }
             Command::Remove(key) => self.swarm.behaviour_mut().kad.remove_record(&key.into()),
+            Command::Forget(node) => self.forget(node),
             Command::Leave(_) => unreachable!("leaving ends the loop"),
         }
     }
@@ -293,6 +295,9 @@ impl Driver {
             return;
         }
         if came == Came::Restarted {
+            // What it provided in its former life.
+            let kad = &mut self.swarm.behaviour_mut().kad;
+            kad.store_mut().forget(&peer);
             self.gone(node, Gone::Restarted);
         }
         if self.switchboard.connections().0 == 1 {
@@ -306,11 +311,21 @@ impl Driver {
         let node = line.facts.node;
         let why = self.why(line);
         if matches!(why, Gone::Left | Gone::Refused(Refusal::Revoked)) {
-            self.swarm.behaviour_mut().kad.remove_peer(&node.to_peer());
+            self.forget(node);
         } else {
             self.redial.lost(node, routes(line), Instant::now());
         }
         self.gone(node, why);
+    }
+
+    /// Takes a node that is gone out of the DHT.
+    fn forget(&mut self, node: NodeId) {
+        let peer = node.to_peer();
+        let kad = &mut self.swarm.behaviour_mut().kad;
+        if self.switchboard.line(node).is_none() {
+            kad.remove_peer(&peer);
+            kad.store_mut().forget(&peer);
+        }
     }
 
     fn why(&self, line: &Line) -> Gone {

@@ -4,7 +4,7 @@
 mod revocations;
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
@@ -14,7 +14,7 @@ use macula_crdt::{Change as Entry, Changes, Value};
 use macula_engine::{Engine, Event, Events, Gone, NodeId, Refusal};
 use parking_lot::RwLock;
 use tokio::{
-    sync::{Notify, mpsc, oneshot},
+    sync::{Notify, mpsc, oneshot, watch},
     time::sleep_until,
 };
 
@@ -23,6 +23,7 @@ use super::{
     directory::{Directory, Route, Tables},
     fact::{About, Fact, Offer},
     peers::Peers,
+    records,
     say::Said,
     settings::Settings,
 };
@@ -66,8 +67,10 @@ pub(super) struct Driver {
     pub(super) changed: Arc<Notify>,
     pub(super) seen: Arc<RwLock<Seen>>,
     pub(super) started: Instant,
-    /// What this node says of its providers, by their numbers.
-    pub(super) offers: HashMap<u64, Arc<[u8]>>,
+    /// What this node says of its providers, by their numbers, and where the DHT has them.
+    pub(super) offers: HashMap<u64, (Arc<[u8]>, Vec<u8>)>,
+    /// What the DHT is to say that this node serves.
+    pub(super) served: watch::Sender<BTreeSet<Vec<u8>>>,
     /// Nodes that are in the state and not connected, and since when.
     pub(super) away: HashMap<NodeId, Away>,
     /// The last life of each node in the state.
@@ -144,7 +147,7 @@ impl Driver {
                 false => self.settings.lapse(),
                 true => self.settings.forget(),
             };
-            away.since + time
+            away.since + time.min(self.settings.forget())
         });
         away.chain([gossip]).min().unwrap_or(gossip)
     }
@@ -209,10 +212,7 @@ impl Driver {
                 }
                 self.answer_waiting();
                 match why {
-                    Gone::Left | Gone::Refused(Refusal::Revoked) => {
-                        self.lapse(&id);
-                        self.retire(&id);
-                    }
+                    Gone::Left | Gone::Refused(Refusal::Revoked) => self.retire(&id),
                     // Another run of it follows, which says what of this one is over.
                     Gone::Restarted => self.lapse(&id),
                     _ => self.is_away(id),
@@ -236,9 +236,13 @@ impl Driver {
         self.peers.lapse(id);
     }
 
-    /// Takes a node out of the state.
+    /// Takes a node out of the state, and all that is kept for it out of the tables.
     fn retire(&mut self, id: &NodeId) {
         self.away.remove(id);
+        self.lapse(id);
+        self.peers.forget(id);
+        let (engine, node) = (self.engine.clone(), *id);
+        tokio::spawn(async move { engine.forget(node).await });
         if let Some(incarnation) = self.lives.remove(id) {
             tracing::info!(%id, "a node is taken out of the cluster's state");
             let id = *id.as_bytes();
@@ -263,16 +267,23 @@ impl Driver {
                 false => Change::RemoveKey(saying),
             });
         }
-        for (id, provider) in self.tables.providers.take_offers() {
-            if let Some(old) = self.offers.remove(&id) {
+        let offers = self.tables.providers.take_offers();
+        if offers.is_empty() {
+            return;
+        }
+        for (id, provider) in offers {
+            if let Some((old, _)) = self.offers.remove(&id) {
                 self.change(Change::RemoveKey((me, old)));
             }
             if let Some(offer) = provider.as_deref().and_then(Offer::of) {
+                let key = records::key(&offer.realm, &offer.procedure);
                 let saying = encode(&Fact::Serves(offer));
-                self.offers.insert(id, Arc::clone(&saying));
+                self.offers.insert(id, (Arc::clone(&saying), key));
                 self.change(Change::Add((me, saying), ()));
             }
         }
+        let served = self.offers.values().map(|(_, key)| key.clone());
+        self.served.send_replace(served.collect());
     }
 
     /// Tells the peers what has changed here now, and waits until they have heard it.

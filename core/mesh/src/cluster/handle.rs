@@ -1,21 +1,23 @@
 //! What the mesh asks of its cluster.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use macula_engine::{ClusterId, Engine, Membership, NodeId, NodeKey, Seed, StartError, Stats};
+use macula_engine::{
+    ClusterId, DhtError, Engine, Membership, NodeId, NodeKey, Seed, StartError, Stats,
+};
 use macula_proto::{
-    Problem,
+    Problem, Procedure, Realm,
     peer::once::{Ask, Told},
 };
 use parking_lot::RwLock;
 use serde::Serialize;
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{mpsc, oneshot, watch},
     time::timeout,
 };
 
@@ -25,7 +27,7 @@ use super::{
     fact::About,
     once,
     peers::{Here, ONCE, Outboxes, Peers, REPLAY},
-    replay,
+    records, replay,
     settings::Settings,
 };
 use crate::{
@@ -162,6 +164,8 @@ impl Cluster {
         let outboxes = peers.outboxes();
         let (commands, ordered) = mpsc::channel(COMMANDS);
         let seen = Arc::<RwLock<Seen>>::default();
+        let (served, serving) = watch::channel(BTreeSet::new());
+        tokio::spawn(records::keep(engine.clone(), serving));
         let driver = Driver {
             engine: engine.clone(),
             events,
@@ -176,6 +180,7 @@ impl Cluster {
             seen: Arc::clone(&seen),
             started,
             offers: HashMap::new(),
+            served,
             away: HashMap::new(),
             lives: HashMap::new(),
             waiting: Default::default(),
@@ -288,6 +293,20 @@ impl Cluster {
             .filter(|(_, (_, connected))| *connected)
             .map(|(id, _)| *id)
             .collect()
+    }
+
+    /// The nodes that serve a procedure, as the DHT says: some time after the state does, and for up to half an hour
+    /// after a node has died.
+    ///
+    /// # Errors
+    /// Nobody answered in time.
+    pub async fn find_providers(
+        &self,
+        realm: &Realm,
+        procedure: &Procedure,
+    ) -> Result<BTreeSet<NodeId>, DhtError> {
+        let key = records::key(realm, procedure);
+        self.engine.find_providers(&key).await
     }
 
     /// What the other nodes have kept of the events that a subscription wants of the past.

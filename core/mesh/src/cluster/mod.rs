@@ -9,6 +9,7 @@
 //! - [`fact`]: what a node says of itself. [`directory`]: what follows from it in this node's tables.
 //! - [`frames`], [`link`], [`calls`], [`replay`], [`once`]: streams between two nodes.
 //! - [`peers`]: the tasks that talk to each peer. [`say`]: what is said beside gossip.
+//! - [`records`]: what the DHT is told.
 //! - [`driver`]: the task that holds it together. [`handle`]: what the mesh asks of it.
 
 mod calls;
@@ -23,6 +24,7 @@ mod handle;
 mod link;
 mod once;
 mod peers;
+mod records;
 pub(crate) mod replay;
 mod say;
 pub mod settings;

@@ -160,6 +160,11 @@ impl Peers {
         self.outboxes.lock().remove(id);
     }
 
+    /// A node has left for good: how far its events were read does not matter any more.
+    pub(super) fn forget(&mut self, id: &NodeId) {
+        self.inboxes.remove(id);
+    }
+
     pub(super) fn is_connected(&self, id: &NodeId) -> bool {
         self.connected.contains_key(id)
     }

@@ -25,7 +25,6 @@ impl Driver {
                 self.change(Change::Add(saying, ()));
             }
             if !self.peers.is_connected(&node) {
-                self.lapse(&node);
                 self.retire(&node);
             }
         }
