@@ -15,6 +15,8 @@ use crate::{config, transport::Bound};
 const LISTEN: &str = "0.0.0.0:4434";
 /// The directory of the node's membership, in its data directory.
 pub const DIRECTORY: &str = "cluster";
+/// The file of the node's key in it.
+pub const NODE_KEY: &str = "node.key";
 
 /// What cluster the node is one of.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,7 +79,7 @@ impl Settings {
             return Ok(None);
         }
         let directory = data_dir.join(DIRECTORY);
-        let key = NodeKey::load_or_make(&directory.join("node.key"))?;
+        let key = NodeKey::load_or_make(&directory.join(NODE_KEY))?;
         let membership = Membership::open(&directory, key.id(), self.token()?, SystemTime::now())?;
         let listen = match self.listen.as_slice() {
             [] => config::addresses(&[LISTEN.to_owned()])?,

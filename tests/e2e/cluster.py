@@ -92,10 +92,15 @@ class Node:
         assert answer.status == 200, answer
         return answer.value()
 
-    def metric(self, name):
+    def metric_lines(self, name):
+        """The lines of /metrics with this figure, one for each of its labels."""
         text = self.curl("GET", "/metrics").body.decode()
         lines = [line for line in text.splitlines() if line.startswith((name + " ", name + "{"))]
         assert lines, f"{name} in {text}"
+        return lines
+
+    def metric(self, name):
+        lines = self.metric_lines(name)
         return sum(float(line.rsplit(" ", 1)[1]) for line in lines)
 
     def metrics(self):

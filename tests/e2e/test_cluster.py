@@ -99,6 +99,28 @@ def test_lesson_1_a_publish_crosses_as_many_links_as_there_are_nodes_that_want_i
         reader.close()
 
 
+def test_a_node_tells_how_its_cluster_is(cluster, serve):
+    made = cluster(3)
+    settled(made)
+    first, second, third = made.nodes
+    serve(third, "demo.upper", "tr a-z A-Z")
+    arguments = [BINARY, "status", "--url", first.url, "--ca", first.ca]
+    status = json.loads(subprocess.run(arguments, capture_output=True, timeout=SECONDS, env=ENVIRONMENT).stdout)
+    told = {node["name"]: node["member"] for node in status["nodes"] if "member" in node}
+    assert sorted(told) == [second.name, third.name]
+    for member in told.values():
+        assert member["connected"] and member["streams"] >= 2 and member["round_trip_us"] < 1_000_000
+        assert (member["waiting"], len(member["id"])) == (0, 64)
+    assert status["cluster"]["nodes"] == 2
+    wait_for("the table of the DHT", lambda: first.metric("macula_cluster_dht_peers") == 2)
+    # Each node, and the procedure.
+    wait_for("the same state", lambda: [n.metric("macula_cluster_state_entries") for n in made.nodes] == [4, 4, 4])
+    assert first.metric("macula_cluster_gossip_received_total") > 0
+    for name in ("connected", "round_trip_seconds", "lag_seconds", "streams", "waiting_events"):
+        lines = first.metric_lines(f"macula_cluster_member_{name}")
+        assert [line for line in lines if told[third.name]["id"] in line], lines
+
+
 def test_a_replay_has_what_other_nodes_have_kept(cluster):
     made = cluster(3)
     settled(made)

@@ -74,7 +74,7 @@ pub(crate) struct Admission {
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Frame {
+pub(crate) enum Frame {
     Hello {
         level: String,
         cluster: ClusterId,
@@ -95,7 +95,7 @@ enum Frame {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-struct About {
+pub(crate) struct About {
     boot: u64,
     #[serde(default)]
     issues: bool,
@@ -164,6 +164,7 @@ impl Admission {
             }
             Denied::ByPeer(why) => {
                 self.counters.refused_by_other(why);
+                self.membership.refused(why);
                 tracing::warn!(%node, %address, reason = why.name(), "refused by a peer");
             }
             Denied::Lost => {}

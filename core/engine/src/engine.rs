@@ -13,7 +13,7 @@ use crate::{
     admission::Admission,
     config::{Config, Protocols, StartError},
     dht::DhtError,
-    driver::{Ask, Command, Driver, MAX_EVENTS, Sizes},
+    driver::{Ask, Command, Driver, MAX_EVENTS},
     event::{Events, Peer, PeerStatus},
     id::NodeId,
     membership::Membership,
@@ -232,13 +232,9 @@ impl Engine {
         self.order(Command::Remove(key.to_vec())).await
     }
 
-    /// The figures of this engine. Those of the DHT are 0 once it has ended.
-    pub async fn stats(&self) -> Stats {
-        let (reply, sizes) = oneshot::channel();
-        let sizes = match self.order(Command::Sizes(reply)).await {
-            Ok(()) => sizes.await.unwrap_or_default(),
-            Err(_) => Sizes::default(),
-        };
+    /// The figures of this engine. The sizes of the DHT's tables are a second old at most.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
         let board = &self.shared.switchboard;
         let counters = &board.counters;
         let (peers, connections) = board.connections();
@@ -256,9 +252,9 @@ impl Engine {
             probed_out: counters.probed_out.value(),
             refused: counters.refused(),
             refused_by_others: counters.refused_by_others(),
-            dht_peers: sizes.peers,
-            dht_records: sizes.records,
-            dht_providers: sizes.providers,
+            dht_peers: counters.dht_peers.value(),
+            dht_records: counters.dht_records.value(),
+            dht_providers: counters.dht_providers.value(),
             dht_refused: counters.dht_refused.value(),
         }
     }

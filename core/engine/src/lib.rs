@@ -24,12 +24,16 @@ mod driver;
 pub mod engine;
 pub mod event;
 mod frame;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod id;
 pub mod key;
 mod lookups;
 pub mod membership;
 mod redial;
 mod renewal;
+mod revocations;
 pub mod seeds;
 pub mod settings;
 mod shared;
@@ -53,5 +57,5 @@ pub use stats::Stats;
 pub use streams::{ByteStream, Inbound, Incoming, OpenError};
 pub use trust::{
     authority::Authority, certificate::Certificate, invite::JoinToken, refusal::Refusal,
-    revoked::Revoked,
+    revocation::Revocation,
 };

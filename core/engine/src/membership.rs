@@ -9,13 +9,15 @@ use std::{
 };
 
 use parking_lot::RwLock;
+use tokio::sync::watch;
 
 use crate::{
     id::{ClusterId, NodeId},
     key::{self, KeyError},
+    revocations::{self, Revocations},
     trust::{
         authority::Authority, certificate::Certificate, invite::JoinToken, refusal::Refusal,
-        revoked::Revoked,
+        revocation::Revocation, revoked::Revoked,
     },
 };
 
@@ -27,6 +29,8 @@ pub const CERTIFICATE_TTL: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 pub const AUTHORITY_FILE: &str = "cluster.key";
 /// The file of the node's certificate in a data directory.
 const CERTIFICATE_FILE: &str = "cluster.jwt";
+/// The file of the revocations in a data directory.
+const REVOKED_FILE: &str = "revoked";
 
 /// The membership of one node in one cluster. A clone is the same membership.
 #[derive(Debug, Clone)]
@@ -41,7 +45,7 @@ struct Inner {
     certificate: RwLock<Option<Certificate>>,
     /// Where the certificate is kept; in memory only if nowhere.
     file: Option<PathBuf>,
-    revoked: RwLock<Revoked>,
+    revocations: Revocations,
 }
 
 /// What a node shows when it greets another.
@@ -94,15 +98,21 @@ impl Membership {
                 .expect("an authority was made if neither is"),
         };
         let certificate = text.and_then(|text| Certificate::read(text.trim(), cluster).ok());
-        let certificate = certificate.filter(|found| found.node() == node);
+        // With a join token at hand, one that is good no longer is no hindrance.
+        let good = |found: &Certificate| found.check(node, now, &Revoked::default()).is_ok();
+        let certificate = certificate.filter(|found| match invite {
+            Some(_) => good(found),
+            None => found.node() == node,
+        });
         let membership = Self(Arc::new(Inner {
             cluster,
             authority,
             invite,
             certificate: RwLock::new(certificate),
             file: Some(file),
-            revoked: RwLock::default(),
+            revocations: Revocations::new(cluster, Some(directory.join(REVOKED_FILE))),
         }));
+        membership.reload(now);
         membership.renew_own(node, now);
         Ok(membership)
     }
@@ -143,7 +153,7 @@ impl Membership {
             invite,
             certificate: RwLock::new(certificate),
             file: None,
-            revoked: RwLock::default(),
+            revocations: Revocations::new(cluster, None),
         }))
     }
 
@@ -165,9 +175,53 @@ impl Membership {
         self.0.certificate.read().clone()
     }
 
-    /// Sets who is revoked, from now on and for those who are connected.
-    pub fn revoke(&self, revoked: Revoked) {
-        *self.0.revoked.write() = revoked;
+    /// Takes a revocation: it counts from now on, and for those who are connected within a second. It is kept in the
+    /// data directory. Whether it is new.
+    ///
+    /// # Errors
+    /// The text is no revocation of this cluster, or so old that it counts no longer.
+    pub fn revoke(&self, text: &str, now: SystemTime) -> Result<bool, Refusal> {
+        let revocation = Revocation::read(text, self.0.cluster, now)?;
+        Ok(self.0.revocations.add(revocation))
+    }
+
+    /// The revocations that count.
+    #[must_use]
+    pub fn revoked(&self) -> Vec<Revocation> {
+        self.0.revocations.known().iter().cloned().collect()
+    }
+
+    /// Told when there is a new revocation, be it from here or from the data directory.
+    #[must_use]
+    pub fn revocations(&self) -> watch::Receiver<()> {
+        self.0.revocations.changes()
+    }
+
+    /// Keeps a revocation in a data directory, where the node that runs there finds it within a second.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn revoke_in(directory: &Path, revocation: &Revocation) -> Result<(), KeyError> {
+        let path = directory.join(REVOKED_FILE);
+        let added = revocations::append(&path, revocation.text());
+        added.map_err(|error| KeyError::Io { path, error })
+    }
+
+    /// Reads what has come into the data directory.
+    pub(crate) fn reload(&self, now: SystemTime) {
+        self.0.revocations.reload(now);
+    }
+
+    /// Another node has refused what was shown. A revoked node that was invited again shows that next.
+    pub(crate) fn refused(&self, why: Refusal) {
+        let mut certificate = self.0.certificate.write();
+        let again = match (&*certificate, &self.0.invite) {
+            (Some(shown), Some(invite)) => invite.issued() > shown.issued(),
+            _ => false,
+        };
+        if again && why == Refusal::Revoked {
+            *certificate = None;
+        }
     }
 
     pub(crate) fn credential(&self) -> Option<Credential> {
@@ -184,7 +238,7 @@ impl Membership {
         credential: &Credential,
         now: SystemTime,
     ) -> Result<(Certificate, bool), Refusal> {
-        let revoked = self.0.revoked.read();
+        let revoked = self.0.revocations.known();
         match credential {
             Credential::Certificate(text) => {
                 let certificate = Certificate::read(text, self.0.cluster)?;
@@ -209,7 +263,7 @@ impl Membership {
         certificate: &Certificate,
         now: SystemTime,
     ) -> Result<(), Refusal> {
-        certificate.check(certificate.node(), now, &self.0.revoked.read())
+        certificate.check(certificate.node(), now, &self.0.revocations.known())
     }
 
     /// A new certificate for a member whose own is good.
@@ -300,6 +354,28 @@ mod tests {
     }
 
     #[test]
+    fn a_revocation_is_kept_and_one_from_a_command_is_found() {
+        let directory = tempfile::tempdir().unwrap();
+        let (node, now) = (NodeKey::generate().id(), SystemTime::now());
+        let open = || Membership::open(directory.path(), node, None, now).unwrap();
+        let member = open();
+        let authority = member.authority().unwrap();
+        let others = [1, 2].map(|byte| NodeId::from_bytes([byte; 32]));
+        let [first, second] = others.map(|other| authority.revoke(other, now));
+        let mut changes = member.revocations();
+        assert_eq!(member.revoke(first.text(), now), Ok(true));
+        assert_eq!(member.revoke(first.text(), now), Ok(false));
+        assert!(changes.has_changed().unwrap());
+        changes.mark_unchanged();
+        Membership::revoke_in(directory.path(), &second).unwrap();
+        member.reload(now);
+        assert!(changes.has_changed().unwrap());
+        assert_eq!(member.revoked(), [first.clone(), second.clone()]);
+        assert_eq!(open().revoked(), [first, second]);
+        assert_eq!(member.revoke("no token", now), Err(Refusal::Malformed));
+    }
+
+    #[test]
     fn who_was_invited_keeps_its_certificate() {
         let directory = tempfile::tempdir().unwrap();
         let (node, now) = (NodeKey::generate().id(), SystemTime::now());
@@ -316,5 +392,9 @@ mod tests {
         let member = open(None);
         assert_eq!(member.cluster(), authority.cluster());
         assert_eq!(member.credential(), Some(Credential::Certificate(text)));
+        let (later, ttl) = (now + CERTIFICATE_TTL, CERTIFICATE_TTL * 2);
+        let again = authority.invite(now, ttl, 2);
+        let member = Membership::open(directory.path(), node, Some(again), later).unwrap();
+        assert!(matches!(member.credential(), Some(Credential::Invite(_))));
     }
 }

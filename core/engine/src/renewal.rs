@@ -13,9 +13,10 @@ use tokio::io::AsyncWriteExt;
 
 use crate::{
     frame::{self, FrameError},
+    id::NodeId,
     shared::Shared,
     streams::{Inbound, OpenError},
-    trust::refusal::Refusal,
+    trust::{certificate::Certificate, refusal::Refusal},
 };
 
 /// The name of the protocol.
@@ -52,7 +53,7 @@ pub(crate) fn start(shared: &Arc<Shared>) {
 async fn serve(shared: Arc<Shared>) {
     let mut incoming = shared.accept(PROTOCOL);
     while let Some(Inbound { from, mut stream }) = incoming.next().await {
-        let certificate = shared.admission.membership.renew(from, SystemTime::now());
+        let certificate = renewed(&shared, from);
         let text = certificate.map(|certificate| certificate.text().to_owned());
         let answer = async {
             frame::write(&mut stream, &text).await?;
@@ -62,6 +63,15 @@ async fn serve(shared: Arc<Shared>) {
             tracing::debug!(node = %from, "a peer did not take its new certificate");
         }
     }
+}
+
+/// A new certificate for a peer whose own is good. One that is revoked is closed within a second; until then it could
+/// get one that was signed after its revocation, and would be let in again.
+fn renewed(shared: &Shared, peer: NodeId) -> Option<Certificate> {
+    let (membership, now) = (&shared.admission.membership, SystemTime::now());
+    let shown = shared.switchboard.line(peer)?;
+    membership.recheck(&shown.facts.certificate, now).ok()?;
+    membership.renew(peer, now)
 }
 
 async fn ask(shared: Arc<Shared>) {
@@ -94,7 +104,7 @@ async fn ask(shared: Arc<Shared>) {
     }
 }
 
-async fn renew(shared: &Shared, from: crate::id::NodeId) -> Result<(), RenewalError> {
+async fn renew(shared: &Shared, from: NodeId) -> Result<(), RenewalError> {
     let asking = async {
         let mut stream = shared.open(from, PROTOCOL).await?;
         stream.shutdown().await?;

@@ -1,6 +1,11 @@
 //! What is counted.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use serde::Serialize;
 
 use crate::trust::refusal::Refusal;
 
@@ -18,6 +23,9 @@ pub(crate) struct Counters {
     pub(crate) streams_opened: Counter,
     pub(crate) streams_accepted: Counter,
     pub(crate) streams_unclaimed: Counter,
+    pub(crate) dht_peers: Counter,
+    pub(crate) dht_records: Counter,
+    pub(crate) dht_providers: Counter,
     pub(crate) dht_refused: Counter,
 }
 
@@ -28,6 +36,11 @@ pub(crate) struct Counter(AtomicU64);
 impl Counter {
     pub(crate) fn add(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// For what goes up and down.
+    pub(crate) fn set(&self, value: u64) {
+        self.0.store(value, Ordering::Relaxed);
     }
 
     pub(crate) fn value(&self) -> u64 {
@@ -44,22 +57,22 @@ impl Counters {
         self.refused_by_others[why.index()].fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn refused(&self) -> Vec<(Refusal, u64)> {
+    pub(crate) fn refused(&self) -> BTreeMap<Refusal, u64> {
         read(&self.refused)
     }
 
-    pub(crate) fn refused_by_others(&self) -> Vec<(Refusal, u64)> {
+    pub(crate) fn refused_by_others(&self) -> BTreeMap<Refusal, u64> {
         read(&self.refused_by_others)
     }
 }
 
-fn read(counts: &[AtomicU64; REASONS]) -> Vec<(Refusal, u64)> {
+fn read(counts: &[AtomicU64; REASONS]) -> BTreeMap<Refusal, u64> {
     let values = counts.iter().map(|count| count.load(Ordering::Relaxed));
     Refusal::ALL.into_iter().zip(values).collect()
 }
 
 /// The figures of an engine, for metrics and a look at it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Stats {
     /// Peers that are connected.
     pub peers: usize,
@@ -84,15 +97,15 @@ pub struct Stats {
     /// Connections closed after a second probe stayed without an answer.
     pub probed_out: u64,
     /// Peers refused here, by reason.
-    pub refused: Vec<(Refusal, u64)>,
+    pub refused: BTreeMap<Refusal, u64>,
     /// Times that another node refused this one, by reason.
-    pub refused_by_others: Vec<(Refusal, u64)>,
+    pub refused_by_others: BTreeMap<Refusal, u64>,
     /// Peers in the routing table.
-    pub dht_peers: usize,
+    pub dht_peers: u64,
     /// Values held for others and for this node.
-    pub dht_records: usize,
+    pub dht_records: u64,
     /// Provider records held.
-    pub dht_providers: usize,
+    pub dht_providers: u64,
     /// Values and provider records refused because the store was full.
     pub dht_refused: u64,
 }

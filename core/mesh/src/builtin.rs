@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::{
-    Failure, Handler, Invocation, Mesh, Payload, Registration, Schema, Serve, clock::Clock,
+    Failure, Handler, Invocation, Mesh, Payload, Registration, Schema, Serve, Status,
+    clock::Clock,
+    cluster::{Cluster, Figures},
     mesh::Weak,
 };
 
@@ -65,7 +67,10 @@ pub(crate) fn serve(mesh: &Mesh, clock: Clock) -> Result<Vec<Registration>, Prob
                 result: json!({
                     "type": "object",
                     "required": ["node", "version", "uptime_ms"],
-                    "properties": {"node": text, "version": text, "uptime_ms": number},
+                    "properties": {
+                        "node": text, "version": text, "uptime_ms": number,
+                        "cluster": {"type": "object", "description": "of a node that is one of a cluster"},
+                    },
                     "additionalProperties": number,
                 }),
             },
@@ -130,7 +135,19 @@ fn info(mesh: &Weak, call: &Invocation) -> Result<Payload, Failure> {
     let Some(mesh) = mesh.upgrade() else {
         return Err(Failure::new("stopped", "the node has stopped"));
     };
-    Ok(answer(&call.argument, &mesh.status()))
+    let info = Info {
+        status: mesh.status(),
+        cluster: mesh.cluster().map(Cluster::figures),
+    };
+    Ok(answer(&call.argument, &info))
+}
+
+#[derive(Serialize)]
+struct Info {
+    #[serde(flatten)]
+    status: Status,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cluster: Option<Figures>,
 }
 
 #[derive(Deserialize)]

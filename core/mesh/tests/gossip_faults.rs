@@ -282,6 +282,34 @@ fn a_node_whose_clock_was_ahead_in_its_last_life_goes_on_after_it() {
 }
 
 #[test]
+fn a_peer_lags_from_when_it_says_something_else_until_both_have_the_same() {
+    let mut pair = Pair::new(vec![node(1), node(2)]);
+    let lags = |pair: &mut Pair| {
+        pair.nodes[0]
+            .lags()
+            .map(|(_, since)| since)
+            .collect::<Vec<_>>()
+    };
+    pair.pass(Duration::from_secs(3));
+    assert_eq!(lags(&mut pair), []);
+    // It says what it has before it has heard of the change here.
+    let there = message(node(2), WALL_MS);
+    pair.change(0, Change::Add(7, vec![7]));
+    let since = pair.now.since;
+    pair.nodes[0].handle(
+        Input::Received {
+            from: 2,
+            bytes: there,
+        },
+        pair.now,
+    );
+    assert_eq!(lags(&mut pair), [since]);
+    pair.pass(Duration::from_secs(3));
+    assert_eq!(lags(&mut pair), []);
+    assert_eq!(pair.nodes[0].status().agreeing, 1, "it is told so");
+}
+
+#[test]
 fn a_newcomer_gets_a_large_state_in_bounded_messages() {
     let mut pair = Pair::new(vec![node(1), node(2)]);
     for key in 0..20_000 {

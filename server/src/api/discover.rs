@@ -125,6 +125,10 @@ pub struct Member {
     streams: usize,
     /// Events that wait for it.
     waiting: usize,
+    /// Whether it is connected. One that is not is left out after a while.
+    connected: bool,
+    /// For how long it has said that it has another state than this node, in milliseconds; 0 if it does not.
+    lag_ms: u64,
 }
 
 /// One who serves a procedure.
@@ -215,6 +219,8 @@ impl From<macula_mesh::cluster::Member> for Member {
             round_trip_us: member.round_trip_us,
             streams: member.streams,
             waiting: member.waiting,
+            connected: member.connected,
+            lag_ms: member.lag_ms,
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Labels have few values (routes as they are declared, protocols, statuses), so the number of
 //! series is bounded whatever clients send.
 
+mod cluster;
 mod readings;
 
 use std::{fmt, sync::Arc, time::Duration};

@@ -81,6 +81,9 @@ impl Collector for Readings {
                 counter.metric_type(),
             )?)?;
         }
-        Ok(())
+        match self.mesh.cluster() {
+            Some(cluster) => super::cluster::encode(cluster, &mut encoder),
+            None => Ok(()),
+        }
     }
 }

@@ -68,7 +68,7 @@ async fn refused(engine: &Engine, key: &NodeKey, said: &[u8]) -> Option<Refusal>
 }
 
 fn total(stats: &Stats) -> u64 {
-    stats.refused.iter().map(|(_, count)| count).sum()
+    stats.refused.values().sum()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -117,7 +117,7 @@ async fn who_does_not_greet_well_is_closed_with_the_reason() {
     for (number, (said, expected)) in cases.iter().enumerate() {
         let why = refused(&engine, &key, said).await;
         assert_eq!(why, Some(*expected), "case {number}");
-        let stats = engine.stats().await;
+        let stats = engine.stats();
         assert_eq!(total(&stats), number as u64 + 1);
         assert_eq!((stats.peers, stats.connected), (0, 0));
     }
@@ -149,6 +149,88 @@ async fn an_address_that_is_refused_again_and_again_is_not_listened_to() {
         heard += 1;
         assert!(heard < 32, "it is listened to still");
     }
-    let refused = engine.stats().await.refused;
-    assert!(refused.contains(&(Refusal::TooMany, 1)));
+    let refused = engine.stats().refused;
+    assert_eq!(refused[&Refusal::TooMany], 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn members_go_on_while_strangers_knock_and_noise_comes_in() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let authority = Authority::generate();
+    let engine = Arc::new(engine(&authority).await);
+    let to = engine.addresses()[0];
+    let key = NodeKey::generate();
+    let certificate = authority.certify(key.id(), SystemTime::now(), Duration::from_secs(3_600));
+    let (member, _events) = Engine::start(Config {
+        membership: Membership::certified(certificate),
+        key,
+        level: "cluster".to_owned(),
+        listen: vec!["127.0.0.1:0".parse().unwrap()],
+        seeds: Vec::new(),
+        dns: None,
+        settings: Settings::default(),
+    })
+    .await
+    .unwrap();
+    member.dial(&to.to_string().parse().unwrap()).await.unwrap();
+    let mut incoming = engine.accept("echo");
+    tokio::spawn(async move {
+        while let Some(inbound) = incoming.next().await {
+            let mut stream = inbound.stream;
+            tokio::spawn(async move {
+                let byte = stream.read_u8().await.unwrap();
+                stream.write_u8(byte).await.unwrap();
+                stream.shutdown().await.unwrap();
+            });
+        }
+    });
+    // Connections that say nothing, connections that say noise, and packets that are none.
+    let knocking: Vec<_> = (0..200)
+        .map(|number: u32| {
+            tokio::spawn(async move {
+                let (client, _) = tls::configurations(&NodeKey::generate()).unwrap();
+                let endpoint = Endpoint::client("127.0.0.1:0".parse().unwrap()).unwrap();
+                let connecting = endpoint.connect_with(ClientConfig::new(client), to, "a.b");
+                let Ok(connection) = connecting.unwrap().await else {
+                    return;
+                };
+                if number.is_multiple_of(2)
+                    && let Ok((mut send, _)) = connection.open_bi().await
+                {
+                    let _ = send.write_all(&[number as u8; 4_096]).await;
+                }
+                connection.closed().await;
+            })
+        })
+        .collect();
+    let noise = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let began = Instant::now();
+    for round in 0..50_u8 {
+        for number in 0..40_u8 {
+            let first = if number % 2 == 0 {
+                0xC0 | number
+            } else {
+                number
+            };
+            let _ = noise.send_to(&[&[first], &[round; 1_199][..]].concat(), to);
+        }
+        let exchange = async {
+            let mut stream = member.open(engine.node(), "echo").await.unwrap();
+            stream.write_u8(round).await.unwrap();
+            stream.read_u8().await.unwrap()
+        };
+        let answered = tokio::time::timeout(Duration::from_secs(30), exchange).await;
+        assert_eq!(answered.expect("an answer before the deadline"), round);
+    }
+    println!("50 exchanges took {:?}", began.elapsed());
+    for knocked in knocking {
+        let ended = tokio::time::timeout(Duration::from_secs(60), knocked).await;
+        ended.expect("all are refused").unwrap();
+    }
+    let stats = engine.stats();
+    assert_eq!((stats.peers, stats.connected), (1, 1));
+    let counted = |why| stats.refused[&why];
+    assert!(counted(Refusal::Malformed) > 0 && counted(Refusal::TooMany) > 0);
+    // Those that are answered with a reason are few, however many come.
+    assert!(total(&stats) - counted(Refusal::TooMany) < 32 + 64 + 32);
 }

@@ -15,10 +15,14 @@ use libp2p::{
     },
 };
 
-use crate::{settings::Settings, stats::Counters};
+use crate::{settings::Settings, stats::Counters, transport::address::to_socket};
 
 /// Providers of one key: as many as nodes keep a record. At the bound a new one is refused.
 const MAX_PROVIDERS_OF_KEY: usize = 20;
+/// Bytes of a key: names are shorter. A longer one is refused.
+const MAX_KEY_BYTES: usize = 512;
+/// Addresses of a provider that are kept: as many as a node tells when it greets. A message has room for thousands.
+const MAX_ADDRESSES: usize = 8;
 
 /// Values and provider records. What has expired is not told, and is thrown out when room is needed.
 #[derive(Debug)]
@@ -108,7 +112,7 @@ impl RecordStore for Store {
     }
 
     fn put(&mut self, record: Record) -> Result<()> {
-        if record.value.len() > self.max_record_bytes {
+        if record.value.len() > self.max_record_bytes || record.key.as_ref().len() > MAX_KEY_BYTES {
             return self.refuse(Error::ValueTooLarge);
         }
         if self.records.len() >= self.max_records && !self.records.contains_key(&record.key) {
@@ -129,7 +133,13 @@ impl RecordStore for Store {
         Box::new(self.records.values().map(Cow::Borrowed))
     }
 
-    fn add_provider(&mut self, record: ProviderRecord) -> Result<()> {
+    fn add_provider(&mut self, mut record: ProviderRecord) -> Result<()> {
+        if record.key.as_ref().len() > MAX_KEY_BYTES {
+            return self.refuse(Error::ValueTooLarge);
+        }
+        let addresses = &mut record.addresses;
+        addresses.retain(|address| to_socket(address).is_some());
+        addresses.truncate(MAX_ADDRESSES);
         let known = self.providers.get_mut(&record.key);
         let known =
             known.and_then(|all| all.iter_mut().find(|old| old.provider == record.provider));
@@ -188,6 +198,28 @@ impl RecordStore for Store {
     }
 }
 
+#[cfg(any(test, fuzzing))]
+impl Store {
+    /// What must hold after each step.
+    pub(crate) fn check(&self) {
+        let all = self.providers.values();
+        assert_eq!(all.map(Vec::len).sum::<usize>(), self.sizes().1);
+        assert!(self.records.len() <= self.max_records && self.providers.len() <= self.max_records);
+        for providers in self.providers.values() {
+            assert!((1..=MAX_PROVIDERS_OF_KEY).contains(&providers.len()));
+        }
+        for (node, count) in &self.of_one {
+            assert!(*count > 0 && (*count <= self.max_records_of_one || *node == self.own));
+        }
+        assert!(self.provided().count() <= self.provided.len());
+    }
+
+    /// Whether its tables are empty, but for keys of its own that have expired.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.records.is_empty() && self.providers.is_empty() && self.of_one.is_empty()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -243,6 +275,29 @@ mod tests {
         store.remove_provider(&RecordKey::new(&[1]), &own);
         assert_eq!(store.sizes(), (0, 0));
         assert_eq!(store.provided().count(), 0);
+    }
+
+    #[test]
+    fn a_record_has_a_short_key_and_a_few_addresses_that_can_be_dialled() {
+        let own = PeerId::random();
+        let mut store = store(own);
+        let soon = Instant::now() + Duration::from_secs(60);
+        let mut many = provider(1, PeerId::random(), soon);
+        let good = "/ip4/10.0.0.1/udp/4434/quic-v1".parse().unwrap();
+        let long: libp2p::Multiaddr = format!("/dns/{}/tcp/1", "a".repeat(60_000))
+            .parse()
+            .unwrap();
+        many.addresses = vec![long, good];
+        many.addresses.resize(2_000, many.addresses[1].clone());
+        store.add_provider(many).unwrap();
+        let kept = store.providers(&RecordKey::new(&[1]));
+        assert_eq!(kept[0].addresses, vec![kept[0].addresses[0].clone(); 8]);
+        let mut long = provider(2, own, soon);
+        long.key = RecordKey::new(&[7; 513]);
+        assert!(store.add_provider(long).is_err());
+        assert!(store.put(Record::new(vec![7; 513], vec![0])).is_err());
+        assert_eq!(store.sizes(), (0, 1));
+        assert_eq!(store.counters.dht_refused.value(), 2);
     }
 
     #[test]

@@ -37,6 +37,7 @@ use crate::{
         address::{to_multiaddr, to_socket},
         code,
     },
+    trust::refusal::Refusal,
 };
 
 /// Events that may wait for their reader. At the bound the engine waits for it.
@@ -53,16 +54,7 @@ pub(crate) enum Command {
     Ask(Vec<u8>, Ask),
     StopProviding(Vec<u8>),
     Remove(Vec<u8>),
-    Sizes(oneshot::Sender<Sizes>),
     Leave(oneshot::Sender<()>),
-}
-
-/// How much the DHT holds here.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Sizes {
-    pub(crate) peers: usize,
-    pub(crate) records: usize,
-    pub(crate) providers: usize,
 }
 
 type Dialers = Vec<oneshot::Sender<Result<NodeId, DialError>>>;
@@ -136,8 +128,20 @@ impl Driver {
         if self.recheck <= now {
             self.recheck = now + RECHECK;
             self.swarm.behaviour_mut().kad.store_mut().expire(now);
+            self.admission.membership.reload(SystemTime::now());
             self.recheck_certificates();
+            self.measure_dht();
         }
+    }
+
+    fn measure_dht(&mut self) {
+        let kad = &mut self.swarm.behaviour_mut().kad;
+        let peers: usize = kad.kbuckets().map(|bucket| bucket.num_entries()).sum();
+        let (records, providers) = kad.store_mut().sizes();
+        let counters = &self.switchboard.counters;
+        counters.dht_peers.set(peers as u64);
+        counters.dht_records.set(records as u64);
+        counters.dht_providers.set(providers as u64);
     }
 
     fn recheck_certificates(&self) {
@@ -166,16 +170,6 @@ impl Driver {
                 self.swarm.behaviour_mut().kad.stop_providing(&key.into());
             }
             Command::Remove(key) => self.swarm.behaviour_mut().kad.remove_record(&key.into()),
-            Command::Sizes(reply) => {
-                let kad = &mut self.swarm.behaviour_mut().kad;
-                let peers = kad.kbuckets().map(|bucket| bucket.num_entries()).sum();
-                let (records, providers) = kad.store_mut().sizes();
-                let _ = reply.send(Sizes {
-                    peers,
-                    records,
-                    providers,
-                });
-            }
             Command::Leave(_) => unreachable!("leaving ends the loop"),
         }
     }
@@ -310,13 +304,27 @@ impl Driver {
 
     fn down(&mut self, line: &Line) {
         let node = line.facts.node;
-        let why = why(line);
-        if why == Gone::Left {
+        let why = self.why(line);
+        if matches!(why, Gone::Left | Gone::Refused(Refusal::Revoked)) {
             self.swarm.behaviour_mut().kad.remove_peer(&node.to_peer());
         } else {
             self.redial.lost(node, routes(line), Instant::now());
         }
         self.gone(node, why);
+    }
+
+    fn why(&self, line: &Line) -> Gone {
+        use quinn::ConnectionError as Error;
+        let membership = &self.admission.membership;
+        match line.facts.connection.close_reason() {
+            Some(error) if code::left(&error) => Gone::Left,
+            Some(Error::TimedOut) => Gone::TimedOut,
+            Some(Error::LocallyClosed) => membership
+                .recheck(&line.facts.certificate, SystemTime::now())
+                .map_or_else(Gone::Refused, |()| Gone::Lost),
+            Some(error) => code::refused(&error).map_or(Gone::Lost, Gone::Refused),
+            None => Gone::Lost,
+        }
     }
 
     fn gone(&mut self, node: NodeId, why: Gone) {
@@ -384,14 +392,4 @@ fn routes(line: &Line) -> Vec<SocketAddr> {
         routes.push(facts.address);
     }
     routes
-}
-
-fn why(line: &Line) -> Gone {
-    use quinn::ConnectionError as Error;
-    match line.facts.connection.close_reason() {
-        Some(error) if code::left(&error) => Gone::Left,
-        Some(Error::TimedOut) => Gone::TimedOut,
-        Some(error) => code::refused(&error).map_or(Gone::Lost, Gone::Refused),
-        None => Gone::Lost,
-    }
 }

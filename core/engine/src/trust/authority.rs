@@ -6,7 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::{certificate::Certificate, invite::JoinToken};
+use super::{certificate::Certificate, invite::JoinToken, revocation::Revocation};
 use crate::{
     id::{ClusterId, NodeId},
     key::{KeyError, SigningKey},
@@ -56,6 +56,12 @@ impl Authority {
     pub fn certify(&self, node: NodeId, now: SystemTime, ttl: Duration) -> Certificate {
         Certificate::sign(&self.0, node, now, now + ttl)
     }
+
+    /// Revokes what was signed for a node until now.
+    #[must_use]
+    pub fn revoke(&self, node: NodeId, now: SystemTime) -> Revocation {
+        Revocation::sign(&self.0, node, now)
+    }
 }
 
 impl fmt::Debug for Authority {
@@ -94,7 +100,9 @@ mod tests {
         let text = authority.certify(member, start(), TTL).text().to_owned();
         let certificate = Certificate::read(&text, authority.cluster()).unwrap();
         let check = |node, now, revoked: &[(NodeId, u64)], expected| {
-            let revoked = revoked.iter().map(|(node, at)| (*node, after(*at)));
+            let revoked = revoked
+                .iter()
+                .map(|(node, at)| authority.revoke(*node, after(*at)));
             assert_eq!(certificate.check(node, now, &revoked.collect()), expected);
         };
         check(member, start(), &[], Ok(()));
@@ -116,12 +124,30 @@ mod tests {
     #[test]
     fn what_is_signed_after_a_revocation_lets_the_node_in_again() {
         let (authority, member) = (Authority::generate(), node());
-        let revoked: Revoked = [(member, after(5))].into_iter().collect();
+        let revoked: Revoked = [authority.revoke(member, after(5))].into_iter().collect();
         let old = authority.invite(after(5), TTL, 1);
         let new = authority.invite(after(6), TTL, 2);
         let now = after(7);
         assert_eq!(old.check(member, now, &revoked), Err(Refusal::Revoked));
         assert_eq!(new.check(member, now, &revoked), Ok(()));
+    }
+
+    #[test]
+    fn a_revocation_is_read_by_its_cluster_until_all_that_it_voids_is_over() {
+        let (ours, theirs) = (Authority::generate(), Authority::generate());
+        let revocation = ours.revoke(node(), start());
+        let read = |authority: &Authority, now| {
+            Revocation::read(revocation.text(), authority.cluster(), now)
+        };
+        assert_eq!(read(&ours, start()).as_ref(), Ok(&revocation));
+        assert!(revocation.text().len() <= token::MAX_BYTES);
+        let day = Duration::from_secs(24 * 60 * 60);
+        assert_eq!(read(&ours, start() + 399 * day).as_ref(), Ok(&revocation));
+        assert_eq!(read(&ours, start() + 400 * day), Err(Refusal::Expired));
+        assert_eq!(read(&theirs, start()), Err(Refusal::BadSignature));
+        let certificate = ours.certify(revocation.node(), start(), TTL);
+        let other = Revocation::read(certificate.text(), ours.cluster(), start());
+        assert_eq!(other, Err(Refusal::Malformed));
     }
 
     #[test]
@@ -166,6 +192,7 @@ mod tests {
             let cluster = ClusterId::from_bytes([7; 32]);
             prop_assert!(Certificate::read(&text, cluster).is_err());
             prop_assert!(text.parse::<JoinToken>().is_err());
+            prop_assert!(Revocation::read(&text, cluster, start()).is_err());
         }
 
         #[test]

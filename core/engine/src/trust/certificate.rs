@@ -2,13 +2,11 @@
 
 use std::time::SystemTime;
 
-use serde::{Deserialize, Serialize};
-
 use super::{
     refusal::Refusal,
     revoked::Revoked,
     seconds, time,
-    token::{self, Kind, Period},
+    token::{self, Kind, OfNode, Period},
 };
 use crate::{
     id::{ClusterId, NodeId},
@@ -19,28 +17,12 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Certificate {
     text: String,
-    claims: Claims,
-}
-
-/// `iss` is the cluster, `sub` the node.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Claims {
-    iss: ClusterId,
-    sub: NodeId,
-    #[serde(flatten)]
-    period: Period,
+    claims: OfNode,
 }
 
 impl Certificate {
     pub(super) fn sign(key: &SigningKey, node: NodeId, now: SystemTime, until: SystemTime) -> Self {
-        let claims = Claims {
-            iss: ClusterId::from_bytes(key.public()),
-            sub: node,
-            period: Period {
-                iat: seconds(now),
-                exp: seconds(until),
-            },
-        };
+        let claims = OfNode::new(key, node, now, until);
         Self {
             text: token::sign(key, Kind::Certificate, &claims),
             claims,
@@ -53,10 +35,7 @@ impl Certificate {
     /// # Errors
     /// It is malformed, or the cluster's authority has not signed it.
     pub fn read(text: &str, cluster: ClusterId) -> Result<Self, Refusal> {
-        let claims: Claims = token::read(text, Kind::Certificate, cluster)?;
-        if claims.iss != cluster {
-            return Err(Refusal::OtherCluster);
-        }
+        let claims = OfNode::read(text, Kind::Certificate, cluster)?;
         Ok(Self {
             text: text.to_owned(),
             claims,
@@ -118,5 +97,5 @@ impl Certificate {
 
 /// Of which cluster a certificate says that it is, without a look at its signature.
 pub(crate) fn named_cluster(text: &str) -> Result<ClusterId, Refusal> {
-    token::read_unchecked::<Claims>(text).map(|claims| claims.iss)
+    token::read_unchecked::<OfNode>(text).map(|claims| claims.iss)
 }

@@ -72,6 +72,12 @@ impl JoinToken {
         self.claims.iss
     }
 
+    /// When it was signed.
+    #[must_use]
+    pub fn issued(&self) -> SystemTime {
+        time(self.claims.period.iat)
+    }
+
     /// Until when it is good.
     #[must_use]
     pub fn expires(&self) -> SystemTime {

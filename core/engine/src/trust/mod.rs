@@ -3,7 +3,7 @@
 //! - [`token`]: signed text, read within bounds.
 //! - [`certificate`]: that a node is a member.
 //! - [`invite`]: that who shows it may become one.
-//! - [`revoked`]: who is a member no longer.
+//! - [`revocation`]: that a node is a member no longer. [`revoked`]: all of them.
 //! - [`authority`]: who signs all of them.
 //! - [`refusal`]: why somebody is not let in.
 
@@ -11,6 +11,7 @@ pub mod authority;
 pub mod certificate;
 pub mod invite;
 pub mod refusal;
+pub mod revocation;
 pub mod revoked;
 mod token;
 

@@ -1,7 +1,10 @@
 //! Why a peer is not let in.
 
+use serde::Serialize;
+
 /// The reason, as it is counted, logged and told to the peer in the code that closes its connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, thiserror::Error)]
+#[serde(rename_all = "snake_case")]
 pub enum Refusal {
     /// What came is no greeting.
     #[error("expected a greeting of this protocol")]
@@ -91,6 +94,7 @@ mod tests {
     fn every_reason_is_at_its_index() {
         for (index, reason) in Refusal::ALL.into_iter().enumerate() {
             assert_eq!(reason.index(), index);
+            assert_eq!(serde_json::to_value(reason).unwrap(), reason.name());
         }
     }
 }

@@ -1,13 +1,18 @@
-//! Signed text: JSON Web Tokens (RFC 7519) with EdDSA signatures (RFC 8037), of two types that are never
+//! Signed text: JSON Web Tokens (RFC 7519) with EdDSA signatures (RFC 8037), of three types that are never
 //! taken for one another.
+
+use std::time::SystemTime;
 
 use jsonwebtoken::{
     Algorithm, DecodingKey, EncodingKey, Header, Validation, dangerous, decode, encode,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::{CLOCK_SKEW, refusal::Refusal};
-use crate::{id::ClusterId, key::SigningKey};
+use super::{CLOCK_SKEW, refusal::Refusal, seconds};
+use crate::{
+    id::{ClusterId, NodeId},
+    key::SigningKey,
+};
 
 /// The longest token that is looked at, in bytes: ours have about 400.
 pub(super) const MAX_BYTES: usize = 1_024;
@@ -17,6 +22,7 @@ pub(super) const MAX_BYTES: usize = 1_024;
 pub(super) enum Kind {
     Certificate,
     Invite,
+    Revocation,
 }
 
 impl Kind {
@@ -24,6 +30,7 @@ impl Kind {
         match self {
             Self::Certificate => "macula-certificate+jwt",
             Self::Invite => "macula-invite+jwt",
+            Self::Revocation => "macula-revocation+jwt",
         }
     }
 }
@@ -45,6 +52,37 @@ impl Period {
             return Err(Refusal::Expired);
         }
         Ok(())
+    }
+}
+
+/// What the authority says of one node: `iss` is the cluster, `sub` the node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct OfNode {
+    pub(super) iss: ClusterId,
+    pub(super) sub: NodeId,
+    #[serde(flatten)]
+    pub(super) period: Period,
+}
+
+impl OfNode {
+    pub(super) fn new(key: &SigningKey, node: NodeId, now: SystemTime, until: SystemTime) -> Self {
+        Self {
+            iss: ClusterId::from_bytes(key.public()),
+            sub: node,
+            period: Period {
+                iat: seconds(now),
+                exp: seconds(until),
+            },
+        }
+    }
+
+    /// Reads a token of this kind that the cluster's authority has signed.
+    pub(super) fn read(text: &str, kind: Kind, cluster: ClusterId) -> Result<Self, Refusal> {
+        let claims: Self = read(text, kind, cluster)?;
+        match claims.iss == cluster {
+            true => Ok(claims),
+            false => Err(Refusal::OtherCluster),
+        }
     }
 }
 

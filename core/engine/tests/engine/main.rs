@@ -3,6 +3,7 @@
 
 mod dht;
 mod ends;
+mod hostile;
 mod joins;
 mod names;
 mod streams;

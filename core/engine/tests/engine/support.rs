@@ -104,21 +104,16 @@ impl Node {
     }
 
     pub(crate) async fn refused(&self, why: Refusal) -> u64 {
-        count(&self.engine.stats().await.refused, why)
+        self.engine.stats().refused[&why]
     }
 
     pub(crate) async fn refused_by_others(&self, why: Refusal) -> u64 {
-        count(&self.engine.stats().await.refused_by_others, why)
+        self.engine.stats().refused_by_others[&why]
     }
 
     pub(crate) async fn stats(&self) -> Stats {
-        self.engine.stats().await
+        self.engine.stats()
     }
-}
-
-fn count(counts: &[(Refusal, u64)], why: Refusal) -> u64 {
-    let found = counts.iter().find(|(reason, _)| *reason == why);
-    found.unwrap().1
 }
 
 pub(crate) async fn soon<T>(future: impl Future<Output = T>) -> T {

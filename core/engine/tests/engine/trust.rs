@@ -2,9 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use macula_engine::{
-    Authority, Certificate, DialError, Event, Gone, Membership, NodeKey, Refusal, Revoked,
-};
+use macula_engine::{Authority, Certificate, DialError, Event, Gone, Membership, NodeKey, Refusal};
 
 use crate::support::{TTL, config, eventually, founder, joiner, soon, start};
 
@@ -44,8 +42,10 @@ async fn one_that_is_revoked_is_refused_and_has_to_go_if_it_is_in() {
     let seed = founder(&authority).await;
     let mut node = joiner(&authority, &[&seed]).await;
     node.connected(seed.id()).await;
-    let revoked: Revoked = [(node.id(), SystemTime::now())].into_iter().collect();
-    seed.engine.membership().revoke(revoked);
+    let now = SystemTime::now();
+    let revocation = authority.revoke(node.id(), now);
+    let told = seed.engine.membership().revoke(revocation.text(), now);
+    assert_eq!(told, Ok(true));
     let gone = Event::Disconnected {
         node: seed.id(),
         why: Gone::Refused(Refusal::Revoked),
@@ -58,6 +58,31 @@ async fn one_that_is_revoked_is_refused_and_has_to_go_if_it_is_in() {
     })
     .await;
     assert!(!seed.knows(node.id()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_was_revoked_comes_back_by_a_later_token() {
+    let authority = Authority::generate();
+    let seed = founder(&authority).await;
+    let key = NodeKey::generate();
+    let directory = tempfile::tempdir().unwrap();
+    let old = authority.certify(key.id(), hour_ago(), TTL * 2);
+    std::fs::write(directory.path().join("cluster.jwt"), old.text()).unwrap();
+    let revocation = authority.revoke(key.id(), hour_ago());
+    let told = seed
+        .engine
+        .membership()
+        .revoke(revocation.text(), SystemTime::now());
+    assert_eq!(told, Ok(true));
+    let token = authority.invite(SystemTime::now(), TTL, 1);
+    let membership = Membership::open(directory.path(), key.id(), Some(token), SystemTime::now());
+    let mut node = start(config(key, membership.unwrap(), &[&seed])).await;
+    node.connected(seed.id()).await;
+    assert_eq!(
+        seed.refused(Refusal::Revoked).await,
+        1,
+        "by what it had before"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

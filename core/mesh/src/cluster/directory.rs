@@ -182,7 +182,8 @@ fn hold(
     fact: &Fact,
 ) -> Option<Held> {
     match fact {
-        Fact::Node(_) => None,
+        // Revocations are the cluster's, and never of a node.
+        Fact::Node(_) | Fact::Revokes(_) => None,
         Fact::Wants(realm, pattern) => {
             let key = *next_key;
             *next_key += 1;

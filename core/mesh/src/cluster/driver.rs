@@ -1,6 +1,8 @@
 //! The task that keeps the state of the cluster: it moves what happens into the machine of gossip and the
 //! directory, and what they decide to the peers. It decides only how long nodes may be away.
 
+mod revocations;
+
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
@@ -9,7 +11,7 @@ use std::{
 
 use bytes::Bytes;
 use macula_crdt::{Change as Entry, Changes, Value};
-use macula_engine::{Engine, Event, Events, Gone, NodeId};
+use macula_engine::{Engine, Event, Events, Gone, NodeId, Refusal};
 use parking_lot::RwLock;
 use tokio::{
     sync::{Notify, mpsc, oneshot},
@@ -24,7 +26,7 @@ use super::{
     say::Said,
     settings::Settings,
 };
-use crate::gossip::{Change, Input, Machine, Now, Output};
+use crate::gossip::{self, Change, Input, Machine, Now, Output};
 
 /// The id of a node in the state.
 pub(super) type Key = [u8; 32];
@@ -40,9 +42,15 @@ pub(super) enum Command {
     Leave(oneshot::Sender<()>),
 }
 
-/// What the handle sees of the state: each member that was heard of, this one left out, and whether it is
-/// connected.
-pub(super) type Seen = BTreeMap<NodeId, (Option<About>, bool)>;
+/// What the handle sees.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    /// Each member that was heard of, this one left out, and whether it is connected.
+    pub(super) members: BTreeMap<NodeId, (Option<About>, bool)>,
+    /// Since when peers say that they have another state than this node.
+    pub(super) behind: HashMap<NodeId, Instant>,
+    pub(super) gossip: gossip::Status,
+}
 
 pub(super) struct Driver {
     pub(super) engine: Engine,
@@ -87,8 +95,11 @@ impl Driver {
     pub(super) async fn run(mut self, about: About) {
         self.change(Change::Add((self.me(), encode(&Fact::Node(about))), ()));
         self.tell_changes();
+        self.tell_revocations();
+        let mut revocations = self.engine.membership().revocations();
         loop {
             self.act();
+            self.measure();
             let timer = self.next_timer();
             let changed = Arc::clone(&self.changed);
             tokio::select! {
@@ -107,6 +118,7 @@ impl Driver {
                     None => return self.engine.leave().await,
                 },
                 () = changed.notified() => self.tell_changes(),
+                Ok(()) = revocations.changed() => self.tell_revocations(),
                 () = sleep_until(timer.into()) => self.timer(),
             }
         }
@@ -197,7 +209,7 @@ impl Driver {
                 }
                 self.answer_waiting();
                 match why {
-                    Gone::Left => {
+                    Gone::Left | Gone::Refused(Refusal::Revoked) => {
                         self.lapse(&id);
                         self.retire(&id);
                     }
@@ -342,6 +354,7 @@ impl Driver {
                 self.directory.remove(&id, &fact);
             }
         }
+        self.hear_revocations(&changes);
         let mut added: Vec<_> = changes
             .added
             .iter()
@@ -378,7 +391,17 @@ impl Driver {
             });
             (*id, (about, connected))
         });
-        *self.seen.write() = members.collect();
+        self.seen.write().members = members.collect();
+    }
+
+    /// Lets the handle see how gossip does.
+    fn measure(&mut self) {
+        let mut seen = self.seen.write();
+        seen.gossip = self.machine.status();
+        seen.behind.clear();
+        let lags = self.machine.lags();
+        let behind = lags.map(|(id, since)| (NodeId::from_bytes(*id), self.started + since));
+        seen.behind.extend(behind);
     }
 }
 

@@ -20,6 +20,9 @@ pub(crate) enum Fact {
     Wants(Realm, Pattern),
     /// It serves a procedure.
     Serves(Offer),
+    /// A node is a member no longer: a revocation, as the cluster's authority has signed it. It is nobody's own, so
+    /// its key has the cluster's id in place of a node's.
+    Revokes(Arc<str>),
 }
 
 /// Who a node is.

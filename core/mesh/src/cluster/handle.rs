@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use macula_engine::{Engine, Membership, NodeId, NodeKey, Seed, StartError};
+use macula_engine::{ClusterId, Engine, Membership, NodeId, NodeKey, Seed, StartError, Stats};
 use macula_proto::{
     Problem,
     peer::once::{Ask, Told},
@@ -30,7 +30,7 @@ use super::{
 };
 use crate::{
     Mesh, Subscribe,
-    gossip::{Now, SettingsError},
+    gossip::{self, Now, SettingsError},
     once::{Begin, Begun, Claim, Digest, Held, Key},
 };
 
@@ -100,6 +100,23 @@ pub struct Member {
     pub streams: usize,
     /// Events that wait for it.
     pub waiting: usize,
+    /// For how long it has said that it has another state than this node, in milliseconds; 0 if it does not.
+    pub lag_ms: u64,
+}
+
+/// What a node counts of its cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Figures {
+    /// This node.
+    pub id: NodeId,
+    /// Its cluster.
+    pub cluster: ClusterId,
+    /// Other nodes that were heard of, connected or not.
+    pub nodes: usize,
+    /// Gossip, and the state that it keeps.
+    pub gossip: gossip::Status,
+    /// Connections, streams, refusals and the DHT.
+    pub engine: Stats,
 }
 
 impl Cluster {
@@ -203,7 +220,9 @@ impl Cluster {
             .collect();
         let outboxes = self.outboxes.lock();
         let seen = self.seen.read();
-        let members = seen.iter().map(|(id, (about, connected))| {
+        let lag_ms =
+            |since: &Instant| u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let members = seen.members.iter().map(|(id, (about, connected))| {
             let status = reached.get(id);
             let about = about.as_ref();
             Member {
@@ -217,6 +236,7 @@ impl Cluster {
                     .map(|status| u64::try_from(status.round_trip.as_micros()).unwrap_or(u64::MAX)),
                 streams: status.map_or(0, |status| status.streams),
                 waiting: outboxes.get(id).map_or(0, |outbox| outbox.queue.len()),
+                lag_ms: seen.behind.get(id).map_or(0, lag_ms),
             }
         });
         members.collect()
@@ -226,6 +246,19 @@ impl Cluster {
     #[must_use]
     pub fn size(&self) -> usize {
         self.connected().len()
+    }
+
+    /// What is counted.
+    #[must_use]
+    pub fn figures(&self) -> Figures {
+        let seen = self.seen.read();
+        Figures {
+            id: self.node(),
+            cluster: self.membership().cluster(),
+            nodes: seen.members.len(),
+            gossip: seen.gossip,
+            engine: self.engine.stats(),
+        }
     }
 
     /// Waits until the connected nodes know what has changed here, for half a second at most.
@@ -250,7 +283,7 @@ impl Cluster {
 
     fn connected(&self) -> Vec<NodeId> {
         let seen = self.seen.read();
-        let members = seen.iter();
+        let members = seen.members.iter();
         members
             .filter(|(_, (_, connected))| *connected)
             .map(|(id, _)| *id)

@@ -112,7 +112,12 @@ impl Sent {
     /// Writes where the stream begins, and what the reader has missed since it read last.
     fn begin(&self, epoch: u64, resume: Resume, out: &mut Vec<u8>) {
         let goes_on = resume.epoch == epoch && resume.next <= self.next;
-        let next = if goes_on { resume.next } else { self.next };
+        let next = match resume.epoch {
+            // It has read nothing yet: what was written to it went with its stream.
+            0 => 0,
+            _ if goes_on => resume.next,
+            _ => self.next,
+        };
         put_frame(out, &Link::Begin { epoch, next }.encode());
         let first = self.kept.front().map_or(self.next, |(number, _)| *number);
         if next < first {

@@ -16,6 +16,9 @@ mod directory;
 mod driver;
 mod fact;
 mod frames;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod handle;
 mod link;
 mod once;
@@ -26,8 +29,9 @@ pub mod settings;
 #[cfg(test)]
 mod tests;
 
-pub use handle::{Cluster, Config, Error, Member};
+pub use handle::{Cluster, Config, Error, Figures, Member};
 pub use macula_engine::{
-    Authority, ClusterId, JoinToken, Membership, NodeId, NodeKey, Seed, membership::AUTHORITY_FILE,
+    Authority, ClusterId, JoinToken, Membership, NodeId, NodeKey, Refusal, Seed, Stats,
+    membership::AUTHORITY_FILE,
 };
 pub use settings::Settings;

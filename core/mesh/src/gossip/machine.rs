@@ -4,6 +4,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use macula_crdt::{Actor, Changes, Clock, Codec, Delta, Entry, Id, Map, Time, Value};
 use rand::{SeedableRng, rngs::StdRng};
+use serde::Serialize;
 
 use super::{
     bucket::Bucket,
@@ -110,7 +111,7 @@ pub enum Output<I, K, T> {
 }
 
 /// Figures of a node's gossip.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Status {
     /// Peers that are connected.
     pub peers: usize,
@@ -279,12 +280,16 @@ impl<I: Id, K: Item, T: Item> Machine<I, K, T> {
             };
             self.learned(delta, told, now);
         }
-        self.peers.said(from, fingerprint);
+        self.hear_fingerprint(from, fingerprint, now);
         self.pulls.answered(from, kind);
         match kind {
             // What it has told before may still be under way.
             Kind::News { .. } => {}
             Kind::Part if changed => self.pull(from.clone(), now),
+            // Who compares is told that both have the same, and need not ask again.
+            Kind::Repeat if fingerprint == self.fingerprint() => {
+                self.push_to(vec![from.clone()], Kind::Answer, Delta::default());
+            }
             Kind::Repeat | Kind::Answer | Kind::Part => self.compare(from, fingerprint, now),
         }
     }
@@ -326,6 +331,11 @@ impl<I: Id, K: Item, T: Item> Machine<I, K, T> {
         self.fingerprint = None;
     }
 
+    pub(super) fn hear_fingerprint(&mut self, from: &I, fingerprint: u64, now: Now) {
+        let agrees = fingerprint == self.fingerprint();
+        self.peers.said(from, fingerprint, agrees, now.since);
+    }
+
     /// The state, to read.
     #[must_use]
     pub fn state(&self) -> &Map<I, K, T> {
@@ -347,6 +357,12 @@ impl<I: Id, K: Item, T: Item> Machine<I, K, T> {
             entries: self.state.len(),
             ..self.status
         }
+    }
+
+    /// Each peer that has something else than this node, as it said last, and since when it says so.
+    pub fn lags(&mut self) -> impl Iterator<Item = (&I, Duration)> {
+        let fingerprint = self.fingerprint();
+        self.peers.lags(fingerprint)
     }
 
     /// What to do next; `None` when there is nothing. To be asked until then after each input.

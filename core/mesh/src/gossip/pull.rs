@@ -117,7 +117,7 @@ impl<I: Id, K: Item, T: Item> Machine<I, K, T> {
             return Err(Fault::Flood);
         }
         let fingerprint = digest.fingerprint();
-        self.peers.said(from, fingerprint);
+        self.hear_fingerprint(from, fingerprint, now);
         if self.state.lacks(digest) {
             self.compare(from, fingerprint, now);
         }

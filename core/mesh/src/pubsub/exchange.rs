@@ -224,6 +224,16 @@ impl Exchange {
         }
     }
 
+    /// How many patterns other nodes want.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn peers(&self) -> usize {
+        let mut count = 0;
+        for peers in self.state.lock().peers.values() {
+            peers.each(&mut |_| count += 1);
+        }
+        count
+    }
+
     /// What this node has begun or ceased to want since the last time it was asked.
     pub(crate) fn take_wants(&self) -> Vec<(Interest, bool)> {
         self.state.lock().wants.take()

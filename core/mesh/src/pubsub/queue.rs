@@ -120,7 +120,9 @@ impl Queue {
         }
         match state.waiting.back_mut() {
             Some(Delivery::Gap(last)) if last.reason == gap.reason => {
-                last.missed = last.missed.zip(gap.missed).map(|(a, b)| a + b);
+                let both = last.missed.zip(gap.missed);
+                // Another node says how many; it may say anything.
+                last.missed = both.map(|(a, b)| a.saturating_add(b));
             }
             _ => state.waiting.push_back(Delivery::Gap(gap)),
         }
@@ -235,7 +237,7 @@ struct Lost {
 
 impl Lost {
     fn add(&mut self, missed: Option<u64>) {
-        self.events += missed.unwrap_or(0);
+        self.events = self.events.saturating_add(missed.unwrap_or(0));
         self.uncounted |= missed.is_none();
     }
 

@@ -7,7 +7,8 @@
 //!
 //! Each frame stands on its stream after its length ([`frame::stream::put_frame`](crate::frame::stream::put_frame)). It is one
 //! byte that says which it is, and then its members as a MessagePack array: no names, as both sides know the
-//! version from the stream's protocol name. Readers take further members of a later minor version as nothing.
+//! version from the stream's protocol name. A frame with more members, or fewer, is refused: who changes them
+//! changes the name.
 //! What a peer sends is parsed into the same types that the edge parses into, so no node can bring in a name
 //! that no client could.
 
@@ -98,15 +99,50 @@ impl<'de: 'a, 'a> Deserialize<'de> for Blob<'a> {
     }
 }
 
-type Pairs<'a> = Vec<(&'a str, &'a str)>;
+/// Headers, read until there are too many: a frame has room for millions.
+struct Pairs<'a>(Vec<(&'a str, &'a str)>);
 
-fn pairs(headers: &Headers) -> Pairs<'_> {
-    headers.iter().map(|(k, v)| (&**k, &**v)).collect()
+impl Serialize for Pairs<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
 }
 
-fn headers(pairs: Pairs<'_>) -> Result<Headers, PeerError> {
+impl<'de: 'a, 'a> Deserialize<'de> for Pairs<'a> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = Pairs<'de>;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                write!(f, "at most {MAX_HEADERS} headers")
+            }
+
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(
+                self,
+                mut all: A,
+            ) -> Result<Self::Value, A::Error> {
+                let mut pairs = Vec::new();
+                while let Some(pair) = all.next_element()? {
+                    if pairs.len() == MAX_HEADERS {
+                        return Err(serde::de::Error::invalid_length(pairs.len() + 1, &self));
+                    }
+                    pairs.push(pair);
+                }
+                Ok(Pairs(pairs))
+            }
+        }
+        deserializer.deserialize_seq(Visitor)
+    }
+}
+
+fn pairs(headers: &Headers) -> Pairs<'_> {
+    Pairs(headers.iter().map(|(k, v)| (&**k, &**v)).collect())
+}
+
+fn headers(Pairs(pairs): Pairs<'_>) -> Result<Headers, PeerError> {
     let bytes: usize = pairs.iter().map(|(k, v)| k.len() + v.len()).sum();
-    if pairs.len() > MAX_HEADERS || bytes > MAX_HEADER_BYTES {
+    if bytes > MAX_HEADER_BYTES {
         return Err(PeerError::Bound("more headers than a message may have"));
     }
     Ok(pairs

@@ -126,7 +126,7 @@ fn a_payload_is_not_copied() {
 #[test]
 fn no_peer_brings_in_what_no_client_could() {
     let mut odd = event();
-    odd.headers = vec![("x".into(), "y".into()); 17];
+    odd.headers = vec![("x".into(), "y".repeat(2_048).into()); 2];
     let frame = Link::Event(odd).encode().into();
     assert!(matches!(Link::decode(&frame), Err(PeerError::Bound(_))));
     let mut frame = Link::Event(event()).encode();
@@ -138,6 +138,34 @@ fn no_peer_brings_in_what_no_client_could() {
     ));
     assert_eq!(Link::decode(&Bytes::new()), Err(PeerError::Kind(None)));
     assert_eq!(Resume::decode(&[99]), Err(PeerError::Kind(Some(99))));
+}
+
+#[test]
+fn headers_are_not_read_beyond_their_number() {
+    let mut odd = event();
+    odd.headers = vec![("name".into(), "value".into()); 18];
+    let mut frame = Link::Event(odd).encode();
+    // The last one is no text: whoever reads as far finds that.
+    let last = frame.windows(5).rposition(|w| w == b"value").unwrap();
+    frame[last] = 0xFF;
+    let refused = Link::decode(&frame.into()).unwrap_err();
+    assert!(refused.to_string().contains("16 headers"), "{refused}");
+}
+
+#[test]
+fn a_number_in_an_error_crosses_nodes_as_it_is() {
+    let handler = HandlerError::new("odd", "too large");
+    let data = serde_json::from_str::<serde_json::Value>("11111109e111").unwrap();
+    let answer = Answer::Problem(Problem::handler(handler.with(data)));
+    assert_eq!(Answer::decode(&answer.encode().into()), Ok(answer));
+}
+
+#[test]
+fn a_frame_with_more_members_is_refused() {
+    for members in [&[0x91, 1][..], &[0x93, 1, 2, 3]] {
+        let frame = [&[0], members].concat();
+        assert!(matches!(Resume::decode(&frame), Err(PeerError::Members(_))));
+    }
 }
 
 proptest! {

@@ -719,6 +719,10 @@ export type Limits = {
  */
 export type Member = {
     /**
+     * Whether it is connected. One that is not is left out after a while.
+     */
+    connected: boolean;
+    /**
      * Where its gateway is, `HOST:PORT`.
      */
     gateway?: string | null;
@@ -726,6 +730,10 @@ export type Member = {
      * Its id: its public key, in hexadecimal.
      */
     id: string;
+    /**
+     * For how long it has said that it has another state than this node, in milliseconds; 0 if it does not.
+     */
+    lag_ms: number;
     /**
      * The round trip to it, in microseconds.
      */

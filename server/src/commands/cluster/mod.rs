@@ -1,7 +1,8 @@
 //! `macula cluster`: try out a cluster, and let nodes into one.
 //!
-//! - [`token`]: `invite`. [`up`]: `up`.
+//! - [`token`]: `invite`. [`revoke`]: `revoke`. [`up`]: `up`.
 
+pub mod revoke;
 pub mod token;
 pub mod up;
 
@@ -16,6 +17,8 @@ pub enum Command {
     Up(up::Arguments),
     /// Print a token with which other nodes join the cluster of the node on this machine.
     Invite(token::Arguments),
+    /// Take a node out of the cluster of the node on this machine, for good.
+    Revoke(revoke::Arguments),
 }
 
 /// Runs the command to its end.
@@ -26,5 +29,6 @@ pub async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Up(arguments) => up::run(arguments).await,
         Command::Invite(arguments) => token::run(&arguments),
+        Command::Revoke(arguments) => revoke::run(&arguments),
     }
 }

@@ -33,20 +33,25 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         (1..=MAX_HOURS).contains(&arguments.ttl),
         "expected a `--ttl` from 1 to {MAX_HOURS} hours"
     );
-    let data_dir = match &arguments.data_dir {
-        Some(directory) => directory.clone(),
+    let (_, authority) = authority(arguments.data_dir.as_deref())?;
+    let ttl = Duration::from_secs(arguments.ttl * 3_600);
+    writeln!(stdout(), "{}", invite(&authority, ttl))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The cluster's directory in a data directory, the platform's if none is named, and the authority in it.
+pub(super) fn authority(data_dir: Option<&Path>) -> anyhow::Result<(PathBuf, Authority)> {
+    let data_dir = match data_dir {
+        Some(directory) => directory.to_owned(),
         None => config::default_data_dir()?,
     };
-    let path = file(&data_dir);
-    let authority = Authority::load(&path).with_context(|| {
+    let authority = Authority::load(&file(&data_dir)).with_context(|| {
         format!(
             "{} holds no cluster's authority: ask the node that began the cluster",
             data_dir.display()
         )
     })?;
-    let ttl = Duration::from_secs(arguments.ttl * 3_600);
-    writeln!(stdout(), "{}", invite(&authority, ttl))?;
-    Ok(ExitCode::SUCCESS)
+    Ok((data_dir.join(DIRECTORY), authority))
 }
 
 /// A token for the cluster of a data directory, whose authority is made if there is none.

@@ -15,6 +15,8 @@ pub(in super::super) struct Peers<I>(BTreeMap<I, Peer>);
 struct Peer {
     /// The fingerprint of its state when it last said.
     fingerprint: Option<u64>,
+    /// Since when it says that it has something else than this node.
+    differs: Option<Duration>,
     messages: Bucket,
     digests: Bucket,
 }
@@ -30,6 +32,7 @@ impl<I: Id> Peers<I> {
     pub(in super::super) fn connect(&mut self, id: &I, settings: &Settings, now: Duration) -> bool {
         let peer = Peer {
             fingerprint: None,
+            differs: None,
             messages: Bucket::new(settings.peer_messages_per_second, now),
             digests: Bucket::new(settings.digests_per_second, now),
         };
@@ -60,10 +63,22 @@ impl<I: Id> Peers<I> {
             .is_some_and(|peer| peer.digests.take(now))
     }
 
-    pub(in super::super) fn said(&mut self, id: &I, fingerprint: u64) {
+    /// Takes note of what a peer has, and whether it is what this node has.
+    pub(in super::super) fn said(&mut self, id: &I, fingerprint: u64, agrees: bool, now: Duration) {
         if let Some(peer) = self.0.get_mut(id) {
             peer.fingerprint = Some(fingerprint);
+            peer.differs = match agrees {
+                true => None,
+                false => peer.differs.or(Some(now)),
+            };
         }
+    }
+
+    /// Those that said last that they have something else than this fingerprint, and since when they say so.
+    pub(in super::super) fn lags(&self, fingerprint: u64) -> impl Iterator<Item = (&I, Duration)> {
+        let differ = self.0.iter();
+        let differ = differ.filter(move |(_, peer)| peer.fingerprint != Some(fingerprint));
+        differ.filter_map(|(id, peer)| Some((id, peer.differs?)))
     }
 
     /// How many had this fingerprint when they last said.

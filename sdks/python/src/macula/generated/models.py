@@ -312,7 +312,17 @@ class Member(Struct):
     Another node of the cluster, as the node that was asked sees it.
     """
 
+    connected: Annotated[
+        bool,
+        Meta(description="Whether it is connected. One that is not is left out after a while."),
+    ]
     id: Annotated[str, Meta(description="Its id: its public key, in hexadecimal.")]
+    lag_ms: Annotated[
+        int,
+        Meta(
+            description="For how long it has said that it has another state than this node, in milliseconds; 0 if it does not."
+        ),
+    ]
     streams: Annotated[int, Meta(description="Streams to it that are open.")]
     waiting: Annotated[int, Meta(description="Events that wait for it.")]
     gateway: Annotated[str | None, Meta(description="Where its gateway is, `HOST:PORT`.")] | None | UnsetType = UNSET

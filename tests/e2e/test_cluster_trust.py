@@ -1,0 +1,66 @@
+"""Who is in the cluster, and who no longer: tokens, revocations, and nodes that have been away."""
+
+import subprocess
+
+from cluster import ENVIRONMENT
+from server import BINARY, wait_for
+
+
+def identity(node):
+    """The node's id, as it tells it."""
+    return node.call("system.info").value()["cluster"]["id"]
+
+
+def revoke(node, data):
+    command = [BINARY, "cluster", "revoke", node, "--data-dir", data]
+    return subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT)
+
+
+def connected(node):
+    return node.metric("macula_cluster_members")
+
+
+def test_a_node_that_is_revoked_is_out_everywhere_and_stays_out(members):
+    first, second, third = made = members(["first", "second", "third"])
+    first.start()
+    first.ready()
+    for node in (second, third):
+        node.start(join=first)
+    for node in made:
+        node.ready()
+        wait_for("all are connected", lambda: connected(node) == 2)
+    own, other = identity(first), identity(third)
+    # Only who has the authority can, and not itself.
+    refused = revoke(other, second.data)
+    assert (refused.returncode, "holds no cluster's authority" in refused.stderr) == (1, True), refused.stderr
+    refused = revoke(own, first.data)
+    assert (refused.returncode, "expected another node" in refused.stderr) == (1, True), refused.stderr
+    assert revoke("no-id", first.data).returncode == 2
+
+    done = revoke(other, first.data)
+    assert (done.returncode, other in done.stdout) == (0, True), done.stderr
+    for node in (first, second):
+        wait_for("it is out", lambda: node.metric("macula_cluster_known_nodes") == 1, seconds=10)
+        wait_for("the state is that of two", lambda: node.metric("macula_cluster_state_entries") == 3, seconds=10)
+    wait_for("nobody takes it in", lambda: connected(third) == 0, seconds=10)
+
+    # Nobody forgets: the one that had it by gossip, started anew and alone, neither.
+    first.kill()
+    second.kill()
+    second.start()
+    second.ready()
+    third.kill()
+    third.environment["MACULA_CLUSTER__JOIN"] = second.mesh
+    third.start()
+    third.ready()
+    refusals = 'macula_cluster_refused_by_others_total{reason="revoked"}'
+    wait_for("it is refused", lambda: third.metric(refusals) > 0, seconds=30)
+    assert connected(second) == 0
+    # Until it is invited again.
+    first.start()
+    first.ready()
+    third.kill()
+    third.start(join=first)
+    third.ready()
+    for node in made:
+        wait_for("all are connected again", lambda: connected(node) == 2, seconds=30)
