@@ -1,15 +1,25 @@
 //! Calls and events by the SDK, as its users would have them.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
+use anyhow::bail;
 use futures_util::{
     StreamExt, TryStreamExt,
     stream::{self, FuturesUnordered},
 };
 use macula_client::{Delivery, MediaType, Mesh, Payload, Publish, Service, Transport, Trust};
-use tokio::sync::Semaphore;
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, timeout},
+};
 
 use crate::load::{Load, Round};
+
+/// Where a publisher asks whether a reader hears it.
+const READY: &str = "bench.ready";
+/// How long that may take, and how often it asks.
+const START: Duration = Duration::from_secs(10);
+const AGAIN: Duration = Duration::from_millis(50);
 
 /// A session of the SDK's on one transport.
 ///
@@ -59,6 +69,22 @@ pub async fn call(
     Ok(done)
 }
 
+/// Waits until what one session publishes is heard by another, which is at a node that may not be connected yet.
+///
+/// # Errors
+/// It is not heard in time.
+pub async fn heard(publisher: &Mesh, reader: &Mesh) -> anyhow::Result<()> {
+    let mut ready = reader.subscribe(READY).await?;
+    let started = Instant::now();
+    while started.elapsed() < START {
+        publisher.publish(READY, &()).await?;
+        if timeout(AGAIN, ready.next()).await.is_ok() {
+            return Ok(());
+        }
+    }
+    bail!("the reader does not hear the publisher")
+}
+
 /// Publishes by one session what another reads: with so many acknowledgements awaited at a time, or without any.
 ///
 /// # Errors
@@ -83,7 +109,7 @@ pub async fn events(
         while seen.left() > 0 {
             match seen.next(deliveries.next()).await? {
                 Delivery::Event(event) => seen.add(&event.content().bytes)?,
-                gap @ Delivery::Gap { .. } => anyhow::bail!("expected an event, found {gap:?}"),
+                gap @ Delivery::Gap { .. } => bail!("expected an event, found {gap:?}"),
             }
         }
         Ok(())

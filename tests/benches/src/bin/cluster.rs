@@ -120,6 +120,10 @@ struct Bench {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let bench = Bench::start(Arguments::parse())?;
+    let (first, second) = bench.sessions(Transport::WebSocket).await?;
+    sdk::heard(&first, &second).await?;
+    first.close().await;
+    second.close().await;
     let named = |rows: &[(&'static str, Peer)]| {
         let wanted = rows.iter().filter(|(what, peer)| bench.has(what, *peer));
         wanted
