@@ -10,7 +10,7 @@ use std::{collections::VecDeque, future::poll_fn, io, sync::Arc};
 use macula_proto::{
     Event, GapReason, Overflow,
     frame::stream::put_frame,
-    peer::link::{Link, Resume, encode_event},
+    peer::link::{Link, Resume, put_event},
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -73,12 +73,11 @@ impl Outbox {
         let mut frames = Frames::new(stream);
         let resume = Resume::decode(&frames.expect().await?).map_err(refused)?;
         let mut sent = self.sent.lock().await;
-        let mut out = Vec::new();
+        let (mut out, mut batch) = (Vec::new(), Vec::new());
         sent.begin(self.epoch, resume, &mut out);
         loop {
             frames.write(&out).await?;
             out.clear();
-            let mut batch = Vec::new();
             let take = poll_fn(|cx| self.queue.poll_take(cx, BATCH, BATCH_BYTES, &mut batch));
             // The reader says no more; that it ends the stream is how it goes.
             tokio::select! {
@@ -88,7 +87,7 @@ impl Outbox {
                     Some(_) => Err(io::ErrorKind::InvalidData.into()),
                 },
             }
-            for delivery in batch {
+            for delivery in batch.drain(..) {
                 put(&delivery, &mut out);
                 sent.push(delivery);
             }
@@ -144,7 +143,7 @@ fn cost(delivery: &Delivery) -> usize {
 
 fn put(delivery: &Delivery, out: &mut Vec<u8>) {
     match delivery {
-        Delivery::Event(published) => put_frame(out, &encode_event(&published.event)),
+        Delivery::Event(published) => put_event(out, &published.event),
         Delivery::Gap(_) => put_frame(out, &Link::Gap(events(delivery)).encode()),
     }
 }

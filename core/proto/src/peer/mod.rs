@@ -61,10 +61,15 @@ fn kind(frame: &[u8]) -> Result<(u8, &[u8]), PeerError> {
 }
 
 fn write<T: Serialize>(kind: u8, members: &T) -> Vec<u8> {
-    let mut out = vec![kind];
-    let written = rmp_serde::encode::write(&mut out, members);
-    written.expect("our own types serialise without failure");
+    let mut out = Vec::new();
+    write_to(&mut out, kind, members);
     out
+}
+
+fn write_to<T: Serialize>(out: &mut Vec<u8>, kind: u8, members: &T) {
+    out.push(kind);
+    let written = rmp_serde::encode::write(out, members);
+    written.expect("our own types serialise without failure");
 }
 
 fn read<'a, T: Deserialize<'a>>(members: &'a [u8]) -> Result<T, PeerError> {
