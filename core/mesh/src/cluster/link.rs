@@ -10,7 +10,10 @@ use std::{collections::VecDeque, future::poll_fn, io, sync::Arc};
 use macula_proto::{
     Event, GapReason, Overflow,
     frame::stream::put_frame,
-    peer::link::{Link, Resume, put_event},
+    peer::{
+        Names,
+        link::{Link, Resume, put_event},
+    },
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -168,7 +171,8 @@ impl Inbox {
         let mut frames = Frames::new(stream);
         let resume = *self.0.lock();
         frames.send(&resume.encode()).await?;
-        match Link::decode(&frames.expect().await?).map_err(refused)? {
+        let mut names = Names::default();
+        match Link::decode(&frames.expect().await?, &mut names).map_err(refused)? {
             Link::Begin { epoch, next } => self.begin(epoch, next, exchange),
             _ => return Err(io::ErrorKind::InvalidData.into()),
         }
@@ -176,7 +180,7 @@ impl Inbox {
         while let Some(first) = frames.next().await? {
             let mut next = Some(first);
             while let Some(frame) = next {
-                match Link::decode(&frame).map_err(refused)? {
+                match Link::decode(&frame, &mut names).map_err(refused)? {
                     Link::Event(event) => batch.push(event),
                     Link::Gap(missed) => {
                         self.receive(&mut batch, exchange);

@@ -7,7 +7,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{PeerError, event, kind, read, write, write_to};
+use super::{Names, PeerError, event, kind, read, write, write_to};
 use crate::{Event, frame::stream::put_sized};
 
 const RESUME: u8 = 0;
@@ -70,17 +70,17 @@ impl Link {
         }
     }
 
-    /// Reads a frame; the event's payload shares its bytes.
+    /// Reads a frame; the event's payload shares its bytes, and its names those of the frames before.
     ///
     /// # Errors
     /// [`PeerError`]: it is none.
-    pub fn decode(frame: &Bytes) -> Result<Self, PeerError> {
+    pub fn decode(frame: &Bytes, names: &mut Names) -> Result<Self, PeerError> {
         match kind(frame)? {
             (BEGIN, members) => {
                 let (epoch, next) = read(members)?;
                 Ok(Self::Begin { epoch, next })
             }
-            (EVENT, members) => event::read_event(frame, members).map(Self::Event),
+            (EVENT, members) => event::read_event(frame, members, names).map(Self::Event),
             (GAP, members) => read(members).map(|(missed,)| Self::Gap(missed)),
             (other, _) => Err(PeerError::Kind(Some(other))),
         }

@@ -22,10 +22,13 @@ use crate::{
 pub mod call;
 mod event;
 pub mod link;
+mod names;
 pub mod once;
 pub mod replay;
 #[cfg(test)]
 mod tests;
+
+pub use names::Names;
 
 /// The longest frame, in bytes; a longer one ends its stream before anything is held for it. It has room for
 /// the largest payload that a gateway can be set to take.
