@@ -19,12 +19,14 @@ use crate::{
 
 /// Room for the names of the members, the id, the time and some punctuation.
 const FRAME_BYTES: usize = 256;
+/// The same in MessagePack, which has less of it: an envelope that needs just its room is not moved at the end.
+const MSGPACK_FRAME_BYTES: usize = 144;
 
 /// The event as one line of JSON, fit for one `data:` line of Server-Sent Events: it has no line
 /// break, whatever the payload has.
 #[must_use]
 pub fn json_envelope(event: &Event) -> Bytes {
-    let mut out = Vec::with_capacity(size(event));
+    let mut out = Vec::with_capacity(size(event, Encoding::Json));
     write(&mut json::Writer::new(&mut out), event);
     fit(out)
 }
@@ -45,7 +47,7 @@ pub fn json_payload(content_type: &MediaType, payload: &[u8]) -> Bytes {
 /// The event as MessagePack.
 #[must_use]
 pub fn msgpack_envelope(event: &Event) -> Bytes {
-    let mut out = Vec::with_capacity(size(event));
+    let mut out = Vec::with_capacity(size(event, Encoding::MsgPack));
     let mut writer = msgpack::Writer::new(&mut out);
     write(&mut writer, event);
     writer.finish();
@@ -157,14 +159,22 @@ fn payload<W: Writer>(
 
 /// About how many bytes the envelope takes; a payload rarely grows when it is transcoded, but by
 /// a third in base 64.
-fn size(event: &Event) -> usize {
+fn size(event: &Event, encoding: Encoding) -> usize {
     let names = event.realm.as_str().len() + event.topic.as_str().len() + event.publisher.len();
+    let content_type = event.content_type.as_str().len();
     let headers = event
         .headers
         .iter()
         .map(|(name, value)| name.len() + value.len() + 6);
-    let payload = event.payload.len() + event.payload.len() / 2;
-    FRAME_BYTES + names + headers.sum::<usize>() + payload
+    let payload = match event.content_type.encoding() {
+        Some(found) if found == encoding => event.payload.len(),
+        _ => event.payload.len() + event.payload.len() / 2,
+    };
+    let frame = match encoding {
+        Encoding::Json => FRAME_BYTES,
+        Encoding::MsgPack => MSGPACK_FRAME_BYTES,
+    };
+    frame + names + content_type + headers.sum::<usize>() + payload
 }
 
 #[cfg(test)]

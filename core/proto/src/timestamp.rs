@@ -15,7 +15,24 @@ pub fn rfc3339(ms: u64) -> String {
     let (year, month, day) = civil(ms / 86_400_000);
     let (hour, minute) = (ms / 3_600_000 % 24, ms / 60_000 % 60);
     let (second, milli) = (ms / 1_000 % 60, ms % 1_000);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z")
+    // Each event is rendered with its time, and the machinery of `format!` takes most of that.
+    let mut text = *b"0000-00-00T00:00:00.000Z";
+    for (digits, value) in [
+        (0..4, year),
+        (5..7, month),
+        (8..10, day),
+        (11..13, hour),
+        (14..16, minute),
+        (17..19, second),
+        (20..23, milli),
+    ] {
+        let mut left = value;
+        for digit in text[digits].iter_mut().rev() {
+            *digit = b'0' + (left % 10) as u8;
+            left /= 10;
+        }
+    }
+    text.iter().copied().map(char::from).collect()
 }
 
 /// Year, month and day of a number of days since the Unix epoch.

@@ -5,20 +5,26 @@
 //! - [`macula`], [`peers`]: Macula, and what it is measured against.
 //! - [`http1`], [`http2`], [`http3`]: clients that cost little.
 //! - [`live`]: a client of live sessions that costs little. [`sdk`]: one by the SDK. [`nats`], [`wamp`]: the same of NATS and of Crossbar.
-//! - [`table`]: medians and ratios.
+//! - [`cluster`], [`routes`], [`zenoh`]: two nodes of Macula, two servers of NATS, two routers of zenoh.
+//! - [`load`]: events with numbers. [`figures`]: what rounds gave. [`table`]: medians and ratios.
 #![allow(clippy::print_stdout, reason = "a benchmark says what it found")]
 
+pub mod cluster;
+pub mod figures;
 pub mod http1;
 pub mod http2;
 pub mod http3;
 pub mod live;
+pub mod load;
 pub mod macula;
 pub mod nats;
 pub mod peers;
 pub mod process;
+pub mod routes;
 pub mod sdk;
 pub mod table;
 pub mod wamp;
+pub mod zenoh;
 
 use std::{path::Path, sync::Arc};
 

@@ -6,10 +6,10 @@ use anyhow::{Context, bail, ensure};
 use bytes::Bytes;
 use futures_util::{FutureExt, SinkExt, StreamExt, stream::FuturesUnordered};
 use macula_proto::{
-    Encoding, Limits, MediaType, Payload, Procedure,
+    Encoding, Limits, MediaType, Overflow, Pattern, Payload, Procedure, Topic,
     frame::{
-        Call, CallResult, ClientFrame, Flag, Frame, GatewayFrame, Hello, Invoke, Returned, Serve,
-        Welcome,
+        Call, CallResult, ClientFrame, Flag, Frame, GatewayFrame, Hello, Invoke, Publish, Returned,
+        Serve, Subscribe, Welcome,
         stream::{Splitter, put_frame},
     },
 };
@@ -19,6 +19,8 @@ use tokio::net::TcpStream;
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use tokio_tungstenite::{WebSocketStream, tungstenite::Message};
 use wtransport::{Connection, Endpoint, RecvStream, SendStream, endpoint::endpoint_side};
+
+use crate::load::{Load, Round};
 
 const ENCODING: Encoding = Encoding::MsgPack;
 const URL: &str = "wss://localhost/v1/connect";
@@ -282,6 +284,78 @@ impl Session {
         }
         Ok(done)
     }
+}
+
+/// Publishes by one session what another reads, both on WebSockets: `many` events in one write, and none
+/// acknowledged.
+///
+/// # Errors
+/// An event is lost or comes twice, or a session has ended or is on WebTransport.
+pub async fn events(
+    (publisher, mut reader): (Session, Session),
+    load: &Load,
+    many: usize,
+) -> anyhow::Result<Round> {
+    let subscribe = Subscribe {
+        id: 1,
+        realm: None,
+        pattern: Pattern::parse(load.topic)?,
+        replay: None,
+        after: None,
+        overflow: Some(Overflow::DropOldest),
+        delivery: None,
+    };
+    let subscribed = reader.ask(subscribe.into()).await?;
+    ensure!(
+        matches!(subscribed, GatewayFrame::Subscribed(_)),
+        "{subscribed:?}"
+    );
+    let (window, mut seen) = load.begin();
+    let ours = load.clone();
+    let publishing = tokio::spawn(async move {
+        let Session::WebSocket(mut socket) = publisher else {
+            bail!("expected a WebSocket");
+        };
+        let topic = Topic::parse(ours.topic)?;
+        for piece in ours.pieces(many) {
+            let wanted = u32::try_from(piece.end - piece.start)?;
+            window.acquire_many(wanted).await?.forget();
+            for n in piece {
+                let frame = published(topic.clone(), (ours.body.write)(n)?);
+                socket.feed(Message::binary(frame.encode(ENCODING))).await?;
+            }
+            socket.flush().await?;
+        }
+        // The other side goes on until all has come.
+        Ok(socket)
+    });
+    let reading = async {
+        while seen.left() > 0 {
+            match seen.next(reader.hear().map(Some)).await?? {
+                GatewayFrame::EventFrame(event) => seen.add(&event.event.payload)?,
+                other => bail!("expected an event, found {other:?}"),
+            }
+        }
+        Ok(())
+    };
+    let (_publisher, ()) = tokio::try_join!(async { publishing.await? }, reading)?;
+    Ok(seen.over())
+}
+
+fn published(topic: Topic, bytes: Bytes) -> ClientFrame {
+    let payload = Payload {
+        content_type: MediaType::MSGPACK,
+        bytes,
+    };
+    Publish {
+        id: None,
+        realm: None,
+        topic,
+        idempotency_key: None,
+        headers: Vec::new(),
+        payload,
+    }
+    .into()
 }
 
 /// A call with a small argument.

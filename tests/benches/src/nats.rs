@@ -1,4 +1,4 @@
-//! NATS: a server as a process, and request/reply by its own client.
+//! NATS: a server as a process, and what its own client does with it.
 
 use std::{
     path::Path,
@@ -6,16 +6,25 @@ use std::{
     time::Duration,
 };
 
-use anyhow::Context;
-use async_nats::{Client, ConnectOptions};
+use anyhow::{Context, bail};
+use async_nats::{Client, ConnectOptions, Subscriber};
 use bytes::Bytes;
 use futures_util::{StreamExt, stream::FuturesUnordered};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
-use crate::{free_port, macula::Macula, process::Process};
+use crate::{
+    free_port,
+    load::{Load, Round},
+    macula::Macula,
+    process::Process,
+};
 
-/// How long a start may take.
+/// How long a start may take, and a subscription to be known at the other server.
 const START: Duration = Duration::from_secs(10);
+/// How often what takes its time is tried.
+const AGAIN: Duration = Duration::from_millis(50);
+/// Where a publisher asks whether a reader hears it.
+const READY: &str = "bench.ready";
 
 /// A running server, with TLS as Macula has it.
 pub struct Nats {
@@ -49,18 +58,76 @@ impl Nats {
     /// # Errors
     /// It does not listen in time.
     pub async fn connect(&self) -> anyhow::Result<Client> {
-        let started = Instant::now();
-        loop {
-            let options = ConnectOptions::new()
-                .require_tls(true)
-                .add_root_certificates(self.authority.clone());
-            match options.connect(format!("localhost:{}", self.port)).await {
-                Ok(client) => return Ok(client),
-                Err(_) if started.elapsed() < START => sleep(Duration::from_millis(50)).await,
-                Err(error) => return Err(error).context("nats-server"),
-            }
+        connect(&self.authority, self.port).await
+    }
+}
+
+/// Connects to a server on this machine, as soon as it listens.
+///
+/// # Errors
+/// It does not listen in time.
+pub async fn connect(authority: &Path, port: u16) -> anyhow::Result<Client> {
+    let started = Instant::now();
+    loop {
+        let options = ConnectOptions::new()
+            .require_tls(true)
+            .add_root_certificates(authority.to_owned());
+        match options.connect(format!("localhost:{port}")).await {
+            Ok(client) => return Ok(client),
+            Err(_) if started.elapsed() < START => sleep(AGAIN).await,
+            Err(error) => return Err(error).context("nats-server"),
         }
     }
+}
+
+/// Subscribes, and waits until the publisher is heard: a subscription has no answer, and its way to another
+/// server takes a moment.
+///
+/// # Errors
+/// The publisher is not heard in time.
+pub async fn subscribe(
+    publisher: &Client,
+    reader: &Client,
+    topic: &'static str,
+) -> anyhow::Result<Subscriber> {
+    let messages = reader.subscribe(topic).await?;
+    // What comes behind a subscription is known when that is.
+    let mut ready = reader.subscribe(READY).await?;
+    let started = Instant::now();
+    while started.elapsed() < START {
+        publisher.publish(READY, Bytes::new()).await?;
+        if let Ok(heard) = timeout(AGAIN, ready.next()).await {
+            heard.context("the connection has ended")?;
+            return Ok(messages);
+        }
+    }
+    bail!("the reader does not hear the publisher")
+}
+
+/// Publishes by one connection what another reads.
+///
+/// # Errors
+/// An event is lost or comes twice, or a connection has ended.
+pub async fn events((publisher, reader): (Client, Client), load: &Load) -> anyhow::Result<Round> {
+    let mut messages = subscribe(&publisher, &reader, load.topic).await?;
+    let (window, mut seen) = load.begin();
+    let ours = load.clone();
+    let publishing = tokio::spawn(async move {
+        for n in 0..ours.events {
+            window.acquire().await?.forget();
+            publisher.publish(ours.topic, (ours.body.write)(n)?).await?;
+        }
+        publisher.flush().await?;
+        anyhow::Ok(())
+    });
+    let reading = async {
+        while seen.left() > 0 {
+            seen.add(&seen.next(messages.next()).await?.payload)?;
+        }
+        Ok(())
+    };
+    tokio::try_join!(async { publishing.await? }, reading)?;
+    Ok(seen.over())
 }
 
 /// Gives each request's payload back.

@@ -1,24 +1,27 @@
 //! Frames on a stream between two nodes.
 
-use std::io;
+use std::{cell::RefCell, future::poll_fn, io, pin::Pin};
 
 use bytes::Bytes;
 use macula_proto::{
     frame::stream::{Splitter, put_frame},
     peer::{MAX_FRAME, PeerError},
 };
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 /// Bytes that are read at a time.
 const CHUNK: usize = 64 << 10;
+
+thread_local! {
+    /// What is read goes through here: no stream holds a buffer while it waits, and none is cleared for a read.
+    static CHUNKS: RefCell<Vec<u8>> = RefCell::new(vec![0; CHUNK]);
+}
 
 /// A stream of frames in both directions. Holds one frame at most, and what came with its end.
 #[derive(Debug)]
 pub(crate) struct Frames<S> {
     stream: S,
     splitter: Splitter,
-    /// What was read last; empty while nothing is read, so that an idle stream holds no buffer.
-    chunk: Vec<u8>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Frames<S> {
@@ -26,7 +29,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Frames<S> {
         Self {
             stream,
             splitter: Splitter::new(MAX_FRAME),
-            chunk: Vec::new(),
         }
     }
 
@@ -41,19 +43,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Frames<S> {
             if let Some(frame) = self.ready()? {
                 return Ok(Some(frame));
             }
-            self.chunk.resize(CHUNK, 0);
-            let read = self.stream.read(&mut self.chunk).await?;
-            self.splitter.push(&self.chunk[..read]);
-            if read < CHUNK {
-                self.chunk = Vec::new();
-            }
-            if read == 0 {
+            if self.read().await? == 0 {
                 return match self.splitter.is_whole() {
                     true => Ok(None),
                     false => Err(io::ErrorKind::UnexpectedEof.into()),
                 };
             }
         }
+    }
+
+    /// Reads what is there; 0 at the end.
+    async fn read(&mut self) -> io::Result<usize> {
+        poll_fn(|cx| {
+            CHUNKS.with_borrow_mut(|chunk| {
+                let mut chunk = ReadBuf::new(chunk);
+                let polled = Pin::new(&mut self.stream).poll_read(cx, &mut chunk);
+                self.splitter.push(chunk.filled());
+                polled.map_ok(|()| chunk.filled().len())
+            })
+        })
+        .await
     }
 
     /// As [`next`](Self::next), where the stream must not end.

@@ -10,7 +10,10 @@ use std::{collections::VecDeque, future::poll_fn, io, sync::Arc};
 use macula_proto::{
     Event, GapReason, Overflow,
     frame::stream::put_frame,
-    peer::link::{Link, Resume, encode_event},
+    peer::{
+        Names,
+        link::{Link, Resume, put_event},
+    },
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -73,12 +76,11 @@ impl Outbox {
         let mut frames = Frames::new(stream);
         let resume = Resume::decode(&frames.expect().await?).map_err(refused)?;
         let mut sent = self.sent.lock().await;
-        let mut out = Vec::new();
+        let (mut out, mut batch) = (Vec::new(), Vec::new());
         sent.begin(self.epoch, resume, &mut out);
         loop {
             frames.write(&out).await?;
             out.clear();
-            let mut batch = Vec::new();
             let take = poll_fn(|cx| self.queue.poll_take(cx, BATCH, BATCH_BYTES, &mut batch));
             // The reader says no more; that it ends the stream is how it goes.
             tokio::select! {
@@ -88,7 +90,7 @@ impl Outbox {
                     Some(_) => Err(io::ErrorKind::InvalidData.into()),
                 },
             }
-            for delivery in batch {
+            for delivery in batch.drain(..) {
                 put(&delivery, &mut out);
                 sent.push(delivery);
             }
@@ -149,7 +151,7 @@ fn cost(delivery: &Delivery) -> usize {
 
 fn put(delivery: &Delivery, out: &mut Vec<u8>) {
     match delivery {
-        Delivery::Event(published) => put_frame(out, &encode_event(&published.event)),
+        Delivery::Event(published) => put_event(out, &published.event),
         Delivery::Gap(_) => put_frame(out, &Link::Gap(events(delivery)).encode()),
     }
 }
@@ -174,7 +176,8 @@ impl Inbox {
         let mut frames = Frames::new(stream);
         let resume = *self.0.lock();
         frames.send(&resume.encode()).await?;
-        match Link::decode(&frames.expect().await?).map_err(refused)? {
+        let mut names = Names::default();
+        match Link::decode(&frames.expect().await?, &mut names).map_err(refused)? {
             Link::Begin { epoch, next } => self.begin(epoch, next, exchange),
             _ => return Err(io::ErrorKind::InvalidData.into()),
         }
@@ -182,7 +185,7 @@ impl Inbox {
         while let Some(first) = frames.next().await? {
             let mut next = Some(first);
             while let Some(frame) = next {
-                match Link::decode(&frame).map_err(refused)? {
+                match Link::decode(&frame, &mut names).map_err(refused)? {
                     Link::Event(event) => batch.push(event),
                     Link::Gap(missed) => {
                         self.receive(&mut batch, exchange);

@@ -125,12 +125,21 @@ impl Rings {
             self.live.insert(position, (realm.clone(), topic.clone()));
         }
         ring.events.push_back(Arc::clone(event));
-        let crowded = ring.events.len() > self.bounds.events;
-        let oldest = ring.events[0].position;
         self.bytes += event.cost();
         self.events += 1;
-        if crowded {
-            self.drop_oldest(oldest);
+        if ring.events.len() > self.bounds.events
+            && let Some(oldest) = ring.events.pop_front()
+        {
+            // As `drop_oldest`, without looking for the ring once more: it is full most of the time.
+            let key = self.live.remove(&oldest.position);
+            let key = key.expect("a live ring stands under its oldest event");
+            self.live.insert(ring.events[0].position, key);
+            ring.dropped = Some(oldest.position);
+            self.bytes -= oldest.cost();
+            self.events -= 1;
+            if oldest.event.id != oldest.position {
+                self.foreign.remove(&oldest.event.id);
+            }
         }
         self.expire(now_ms);
     }

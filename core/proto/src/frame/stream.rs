@@ -21,6 +21,17 @@ pub fn put_frame(out: &mut Vec<u8>, frame: &[u8]) {
     out.extend_from_slice(frame);
 }
 
+/// Puts what `write` writes onto the end of a buffer, after its length, which has four bytes whatever it is: it is not
+/// known before. A frame has at most 2^30 - 1 bytes.
+pub fn put_sized(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+    let at = out.len();
+    out.put_u32(0);
+    write(out);
+    let length = (out.len() - at - 4) as u32;
+    debug_assert!(length < 1 << 30);
+    out[at..at + 4].copy_from_slice(&(0x8000_0000 | length).to_be_bytes());
+}
+
 /// Puts the length that comes before a frame of so many bytes.
 pub fn put_length(out: &mut Vec<u8>, bytes: usize) {
     let length = bytes as u64;
@@ -135,8 +146,11 @@ mod tests {
         ) {
             let frames: Vec<Vec<u8>> = lengths.iter().map(|&length| vec![length as u8; length]).collect();
             let mut stream = Vec::new();
-            for frame in &frames {
-                put_frame(&mut stream, frame);
+            for (at, frame) in frames.iter().enumerate() {
+                match at % 2 {
+                    0 => put_frame(&mut stream, frame),
+                    _ => put_sized(&mut stream, |out| out.extend_from_slice(frame)),
+                }
             }
             let mut splitter = Splitter::new(20_000);
             let mut found = Vec::new();

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{Blob, Pairs, PeerError, headers, media_type, pairs, part, read, subject};
-use crate::{Event, EventId, Realm, Topic};
+use super::{Blob, Names, Pairs, PeerError, headers, media_type, pairs, part, read};
+use crate::{Event, EventId};
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct Members<'a> {
@@ -34,8 +34,13 @@ pub(super) fn with_members<T>(event: &Event, write: impl FnOnce(&Members<'_>) ->
     })
 }
 
-/// Reads an event whose members stand in a frame; the payload is a part of the frame.
-pub(super) fn read_event(frame: &Bytes, members: &[u8]) -> Result<Event, PeerError> {
+/// Reads an event whose members stand in a frame; the payload is a part of the frame, the names are those of
+/// before where they are the same.
+pub(super) fn read_event(
+    frame: &Bytes,
+    members: &[u8],
+    names: &mut Names,
+) -> Result<Event, PeerError> {
     let found: Members<'_> = read(members)?;
     let id: [u8; 16] = found
         .id
@@ -44,9 +49,9 @@ pub(super) fn read_event(frame: &Bytes, members: &[u8]) -> Result<Event, PeerErr
         .map_err(|_| PeerError::Bound("expected an id of 16 bytes"))?;
     Ok(Event {
         id: EventId::from_u128(u128::from_be_bytes(id)),
-        realm: Realm::parse(found.realm)?,
-        topic: Topic::parse(found.topic)?,
-        publisher: subject(found.publisher)?,
+        realm: names.realm(found.realm)?,
+        topic: names.topic(found.topic)?,
+        publisher: names.publisher(found.publisher)?,
         content_type: media_type(found.content_type)?,
         headers: headers(found.headers)?,
         payload: part(frame, found.payload.0),

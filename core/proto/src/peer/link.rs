@@ -7,8 +7,8 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{PeerError, event, kind, read, write};
-use crate::Event;
+use super::{Names, PeerError, event, kind, read, write, write_to};
+use crate::{Event, frame::stream::put_sized};
 
 const RESUME: u8 = 0;
 const BEGIN: u8 = 1;
@@ -65,30 +65,31 @@ impl Link {
     pub fn encode(&self) -> Vec<u8> {
         match self {
             Self::Begin { epoch, next } => write(BEGIN, &(epoch, next)),
-            Self::Event(event) => encode_event(event),
+            Self::Event(event) => event::with_members(event, |members| write(EVENT, members)),
             Self::Gap(missed) => write(GAP, &(missed,)),
         }
     }
 
-    /// Reads a frame; the event's payload shares its bytes.
+    /// Reads a frame; the event's payload shares its bytes, and its names those of the frames before.
     ///
     /// # Errors
     /// [`PeerError`]: it is none.
-    pub fn decode(frame: &Bytes) -> Result<Self, PeerError> {
+    pub fn decode(frame: &Bytes, names: &mut Names) -> Result<Self, PeerError> {
         match kind(frame)? {
             (BEGIN, members) => {
                 let (epoch, next) = read(members)?;
                 Ok(Self::Begin { epoch, next })
             }
-            (EVENT, members) => event::read_event(frame, members).map(Self::Event),
+            (EVENT, members) => event::read_event(frame, members, names).map(Self::Event),
             (GAP, members) => read(members).map(|(missed,)| Self::Gap(missed)),
             (other, _) => Err(PeerError::Kind(Some(other))),
         }
     }
 }
 
-/// The frame of an event.
-#[must_use]
-pub fn encode_event(event: &Event) -> Vec<u8> {
-    event::with_members(event, |members| write(EVENT, members))
+/// Puts the frame of an event onto the end of a buffer, after its length.
+pub fn put_event(out: &mut Vec<u8>, event: &Event) {
+    put_sized(out, |out| {
+        event::with_members(event, |members| write_to(out, EVENT, members));
+    });
 }

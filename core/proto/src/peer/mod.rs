@@ -23,10 +23,13 @@ use crate::{
 pub mod call;
 mod event;
 pub mod link;
+mod names;
 pub mod once;
 pub mod replay;
 #[cfg(test)]
 mod tests;
+
+pub use names::Names;
 
 /// The longest frame, in bytes; a longer one ends its stream before anything is held for it. It has room for
 /// the largest payload that a gateway can be set to take.
@@ -62,10 +65,15 @@ fn kind(frame: &[u8]) -> Result<(u8, &[u8]), PeerError> {
 }
 
 fn write<T: Serialize>(kind: u8, members: &T) -> Vec<u8> {
-    let mut out = vec![kind];
-    let written = rmp_serde::encode::write(&mut out, members);
-    written.expect("our own types serialise without failure");
+    let mut out = Vec::new();
+    write_to(&mut out, kind, members);
     out
+}
+
+fn write_to<T: Serialize>(out: &mut Vec<u8>, kind: u8, members: &T) {
+    out.push(kind);
+    let written = rmp_serde::encode::write(out, members);
+    written.expect("our own types serialise without failure");
 }
 
 fn read<'a, T: Deserialize<'a>>(members: &'a [u8]) -> Result<T, PeerError> {

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{PeerError, event, kind, read, write};
+use super::{Names, PeerError, event, kind, read, write};
 use crate::{Event, EventId, Pattern, Realm};
 
 const WANTED: u8 = 0;
@@ -113,7 +113,9 @@ impl Kept {
     /// [`PeerError`]: it is none.
     pub fn decode(frame: &Bytes) -> Result<Self, PeerError> {
         match kind(frame)? {
-            (EVENT, members) => event::read_event(frame, members).map(Self::Event),
+            (EVENT, members) => {
+                event::read_event(frame, members, &mut Names::default()).map(Self::Event)
+            }
             (END, members) => read(members).map(|(complete,)| Self::End { complete }),
             (other, _) => Err(PeerError::Kind(Some(other))),
         }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::{
-    PeerError,
+    Names, PeerError,
     call::{Answer, Request},
     link::{Link, Resume},
     once::{Ask, Keep, Told},
@@ -25,6 +25,10 @@ fn event() -> Event {
         headers: vec![("unit".into(), "celsius".into())],
         payload: Bytes::from_static(b"21.5"),
     }
+}
+
+fn decode(frame: &Bytes) -> Result<Link, PeerError> {
+    Link::decode(frame, &mut Names::default())
 }
 
 fn request() -> Request {
@@ -57,7 +61,7 @@ fn frames_read_back_as_they_were() {
         Link::Event(event()),
         Link::Gap(9),
     ] {
-        assert_eq!(Link::decode(&link.encode().into()), Ok(link));
+        assert_eq!(decode(&link.encode().into()), Ok(link));
     }
     let resume = Resume { epoch: 1, next: 2 };
     assert_eq!(Resume::decode(&resume.encode()), Ok(resume));
@@ -117,7 +121,7 @@ fn what_is_said_of_keys_reads_back_as_it_was() {
 #[test]
 fn a_payload_is_not_copied() {
     let frame = Bytes::from(Link::Event(event()).encode());
-    let Ok(Link::Event(read)) = Link::decode(&frame) else {
+    let Ok(Link::Event(read)) = decode(&frame) else {
         panic!("expected the event");
     };
     assert!(frame.as_ptr_range().contains(&read.payload.as_ptr()));
@@ -128,15 +132,12 @@ fn no_peer_brings_in_what_no_client_could() {
     let mut odd = event();
     odd.headers = vec![("x".into(), "y".repeat(2_048).into()); 2];
     let frame = Link::Event(odd).encode().into();
-    assert!(matches!(Link::decode(&frame), Err(PeerError::Bound(_))));
+    assert!(matches!(decode(&frame), Err(PeerError::Bound(_))));
     let mut frame = Link::Event(event()).encode();
     let at = frame.windows(4).position(|w| w == b"home").unwrap();
     frame[at + 1] = b'/';
-    assert!(matches!(
-        Link::decode(&frame.into()),
-        Err(PeerError::Name(_))
-    ));
-    assert_eq!(Link::decode(&Bytes::new()), Err(PeerError::Kind(None)));
+    assert!(matches!(decode(&frame.into()), Err(PeerError::Name(_))));
+    assert_eq!(decode(&Bytes::new()), Err(PeerError::Kind(None)));
     assert_eq!(Resume::decode(&[99]), Err(PeerError::Kind(Some(99))));
 }
 
@@ -174,7 +175,7 @@ proptest! {
         let mut frame = vec![kind];
         frame.extend(bytes);
         let frame = Bytes::from(frame);
-        let _ = Link::decode(&frame);
+        let _ = decode(&frame);
         let _ = Resume::decode(&frame);
         let _ = Request::decode(&frame);
         let _ = Answer::decode(&frame);
@@ -192,7 +193,7 @@ proptest! {
             let at = at.index(frame.len());
             frame[at] = byte;
             let frame = Bytes::from(frame);
-            let _ = Link::decode(&frame);
+            let _ = decode(&frame);
             let _ = Request::decode(&frame);
         }
     }
