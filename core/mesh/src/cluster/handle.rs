@@ -163,6 +163,7 @@ impl Cluster {
             lives: HashMap::new(),
             waiting: Default::default(),
             asked: 0,
+            complaints: Default::default(),
         };
         tokio::spawn(driver.run(about));
         Ok(Self {

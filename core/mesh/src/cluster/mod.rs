@@ -8,10 +8,12 @@
 //! - [`settings`]: bounds and times.
 //! - [`fact`]: what a node says of itself. [`directory`]: what follows from it in this node's tables.
 //! - [`frames`], [`link`], [`calls`], [`replay`], [`once`]: streams between two nodes.
+//! - [`complaints`]: how often the log says what a peer does.
 //! - [`peers`]: the tasks that talk to each peer. [`say`]: what is said beside gossip.
 //! - [`driver`]: the task that holds it together. [`handle`]: what the mesh asks of it.
 
 mod calls;
+mod complaints;
 mod directory;
 mod driver;
 mod fact;
