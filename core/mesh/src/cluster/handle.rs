@@ -141,6 +141,7 @@ impl Cluster {
             exchange: Arc::clone(&tables.exchange),
             providers: Arc::clone(&tables.providers),
             store: mesh.store().clone(),
+            message_bytes: settings.gossip.message_bytes,
         });
         let outboxes = peers.outboxes();
         let (commands, ordered) = mpsc::channel(COMMANDS);

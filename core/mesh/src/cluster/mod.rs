@@ -8,7 +8,7 @@
 //! - [`settings`]: bounds and times.
 //! - [`fact`]: what a node says of itself. [`directory`]: what follows from it in this node's tables.
 //! - [`frames`], [`link`], [`calls`], [`replay`], [`once`]: streams between two nodes.
-//! - [`complaints`]: how often the log says what a peer does.
+//! - [`turns`], [`complaints`]: what one peer may have at a time, and how often the log says what it does.
 //! - [`peers`]: the tasks that talk to each peer. [`say`]: what is said beside gossip.
 //! - [`driver`]: the task that holds it together. [`handle`]: what the mesh asks of it.
 
@@ -30,6 +30,7 @@ mod say;
 pub mod settings;
 #[cfg(test)]
 mod tests;
+mod turns;
 
 pub use handle::{Cluster, Config, Error, Member};
 pub use macula_engine::{
