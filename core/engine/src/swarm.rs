@@ -20,8 +20,6 @@ use crate::{
 const CONNECTIONS_OF_ONE: u32 = 4;
 /// How long a connection that another one replaces stays for streams under way to begin.
 const RETIREMENT: Duration = Duration::from_secs(5);
-/// Streams of one connection that may be agreeing on a protocol at a time. At the bound the next waits.
-const MAX_NEGOTIATING: usize = 128;
 
 #[derive(NetworkBehaviour)]
 pub(crate) struct Parts {
@@ -79,7 +77,9 @@ pub(crate) fn build(
     };
     let config = swarm::Config::with_tokio_executor()
         .with_idle_connection_timeout(RETIREMENT)
-        .with_max_negotiating_inbound_streams(MAX_NEGOTIATING)
+        // All that there may be: one that waited for its turn would hold, with what it has brought, the connection's
+        // window, and so keep others from the names of their protocols.
+        .with_max_negotiating_inbound_streams(settings.streams_with_reserve() as usize)
         // A stream's first bytes travel with the name of its protocol, without a round trip before.
         .with_substream_upgrade_protocol_override(upgrade::Version::V1Lazy);
     Ok(Swarm::new(transport.boxed(), parts, peer, config))

@@ -14,7 +14,7 @@ use futures_util::{
     io::{AsyncRead, AsyncWrite},
 };
 use libp2p::core::muxing::{StreamMuxer, StreamMuxerEvent};
-use quinn::{ConnectionError, RecvStream, SendStream};
+use quinn::{ConnectionError, RecvStream, SendStream, StoppedError, VarInt, WriteError};
 use tokio::io::ReadBuf;
 
 use super::code;
@@ -25,6 +25,8 @@ const LINGER: Duration = Duration::from_secs(2);
 /// How much of it.
 const LINGER_BYTES: usize = 4_096;
 
+/// Ends when the peer wants no more of a stream, and says why.
+type Stopped = BoxFuture<'static, Result<Option<VarInt>, StoppedError>>;
 type Pair = Result<(SendStream, RecvStream), ConnectionError>;
 
 /// A connection whose peer has been let in.
@@ -106,6 +108,8 @@ impl StreamMuxer for Muxer {
 pub(crate) struct Substream {
     send: Option<SendStream>,
     receive: Option<RecvStream>,
+    /// Made when a write has to wait.
+    stopped: Option<Stopped>,
     /// Whether all that we have to say is said.
     ended: bool,
     /// Whether all that the peer has to say is read.
@@ -118,6 +122,7 @@ impl Substream {
         Self {
             send: Some(send),
             receive: Some(receive),
+            stopped: None,
             ended: false,
             drained: false,
             abandoned: false,
@@ -126,6 +131,21 @@ impl Substream {
 
     fn send(&mut self) -> Pin<&mut SendStream> {
         Pin::new(self.send.as_mut().expect("it is taken on drop only"))
+    }
+
+    /// Whether the peer wants no more. quinn does not tell that to a write that waits for the connection's window, nor
+    /// wakes it afterwards if it would have to wait for that of the stream.
+    fn poll_stopped(&mut self, cx: &mut Context<'_>) -> Poll<WriteError> {
+        let send = self.send.as_ref().expect("it is taken on drop only");
+        let stopped = self.stopped.get_or_insert_with(|| send.stopped().boxed());
+        let stopped = ready!(stopped.poll_unpin(cx));
+        self.stopped = None;
+        Poll::Ready(match stopped {
+            Ok(Some(why)) => WriteError::Stopped(why),
+            Ok(None) => WriteError::ClosedStream,
+            Err(StoppedError::ConnectionLost(why)) => WriteError::ConnectionLost(why),
+            Err(StoppedError::ZeroRttRejected) => WriteError::ZeroRttRejected,
+        })
     }
 }
 
@@ -159,7 +179,11 @@ impl AsyncWrite for Substream {
             self.abandoned = true;
             return Poll::Ready(Ok(0));
         }
-        tokio::io::AsyncWrite::poll_write(self.send(), cx, bytes)
+        let written = tokio::io::AsyncWrite::poll_write(self.send(), cx, bytes);
+        if written.is_ready() {
+            return written;
+        }
+        self.poll_stopped(cx).map(|why| Err(why.into()))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

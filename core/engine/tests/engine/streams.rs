@@ -185,3 +185,66 @@ async fn a_queue_that_is_full_resets_and_counts() {
     })
     .await;
 }
+
+/// Streams that wait for their turn to begin hold, with what they bring, the window of the connection.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_streams_that_bring_much_at_once_all_arrive() {
+    const STREAMS: usize = 250;
+    const BYTES: usize = 512 << 10;
+    let nodes = cluster(2).await;
+    let mut incoming = nodes[1].engine.accept("sink");
+    let began = Instant::now();
+    let sending = (0..STREAMS).map(|_| {
+        let (engine, to) = (nodes[0].engine.clone(), nodes[1].id());
+        tokio::spawn(async move {
+            let mut stream = engine.open(to, "sink").await.unwrap();
+            stream.write_all(&vec![7; BYTES]).await.unwrap();
+            stream.shutdown().await.unwrap();
+        })
+    });
+    let sending: Vec<_> = sending.collect();
+    let mut reading = Vec::new();
+    for _ in 0..STREAMS {
+        let mut stream = soon(incoming.next()).await.unwrap().stream;
+        reading.push(tokio::spawn(async move {
+            let mut bytes = Vec::new();
+            stream.read_to_end(&mut bytes).await.unwrap();
+            bytes.len()
+        }));
+    }
+    for read in reading {
+        assert_eq!(soon(read).await.unwrap(), BYTES);
+    }
+    for sent in sending {
+        soon(sent).await.unwrap();
+    }
+    println!("{STREAMS} streams took {:?}", began.elapsed());
+}
+
+/// Who is refused while it writes learns of it, whatever waits beside it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_streams_that_are_refused_while_they_bring_much_all_end() {
+    const STREAMS: usize = 250;
+    let nodes = cluster(2).await;
+    let mut incoming = nodes[1].engine.accept("picky");
+    tokio::spawn(async move {
+        while let Some(inbound) = incoming.next().await {
+            let mut stream = inbound.stream;
+            tokio::spawn(async move {
+                let _ = stream.read(&mut vec![0; 64 << 10]).await;
+            });
+        }
+    });
+    let began = Instant::now();
+    let sending = (0..STREAMS).map(|_| {
+        let (engine, to) = (nodes[0].engine.clone(), nodes[1].id());
+        tokio::spawn(async move {
+            let mut stream = engine.open(to, "picky").await.unwrap();
+            while stream.write_all(&vec![7; 1 << 20]).await.is_ok() {}
+        })
+    });
+    for sent in sending.collect::<Vec<_>>() {
+        soon(sent).await.unwrap();
+    }
+    println!("{STREAMS} streams took {:?}", began.elapsed());
+}

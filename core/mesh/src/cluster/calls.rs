@@ -13,7 +13,8 @@ use macula_proto::{
 use parking_lot::Mutex;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    time::Instant,
+    sync::Semaphore,
+    time::{Instant, timeout_at},
 };
 
 use super::frames::{Frames, refused};
@@ -24,19 +25,25 @@ const IDLE_STREAMS: usize = 32;
 /// How long a caller may say that it waits; the gateway allows ten minutes.
 const MAX_TIMEOUT: Duration = Duration::from_secs(600);
 
+/// How much longer than the call a caller may take to read its answer. Until then it holds the provider's place.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// Opens a stream for calls to one peer.
 pub(crate) type Open<S> = Arc<dyn Fn() -> BoxFuture<'static, io::Result<S>> + Send + Sync>;
 
 /// The streams for calls to one peer.
 pub(crate) struct Pool<S> {
     open: Open<S>,
+    /// For large answers of the peer.
+    room: Arc<Semaphore>,
     idle: Mutex<Vec<Frames<S>>>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Pool<S> {
-    pub(crate) fn new(open: Open<S>) -> Self {
+    pub(crate) fn new(open: Open<S>, room: Arc<Semaphore>) -> Self {
         Self {
             open,
+            room,
             idle: Mutex::default(),
         }
     }
@@ -45,7 +52,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Pool<S> {
         let idle = self.idle.lock().pop();
         match idle {
             Some(stream) => Ok(stream),
-            None => (self.open)().await.map(Frames::new),
+            None => {
+                let stream = (self.open)().await?;
+                Ok(Frames::new(stream).within(Arc::clone(&self.room)))
+            }
         }
     }
 
@@ -120,21 +130,21 @@ where
 }
 
 /// Answers the calls that come on one stream, until the peer ends it.
-pub(crate) async fn answer<S>(stream: S, providers: &Providers) -> io::Result<()>
+pub(crate) async fn answer<S>(mut stream: Frames<S>, providers: &Providers) -> io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut stream = Frames::new(stream);
     while let Some(frame) = stream.next().await? {
         let request = Request::decode(&frame).map_err(refused)?;
         let timeout = Duration::from_millis(request.timeout_ms).min(MAX_TIMEOUT);
+        let deadline = Instant::now() + timeout;
         let call = Call {
             realm: request.realm,
             procedure: request.procedure,
             caller: request.caller,
             argument: request.argument,
             headers: request.headers,
-            deadline: Instant::now() + timeout,
+            deadline,
             wants_progress: request.wants_progress,
         };
         let mut reply = match providers.call_here(call, request.provider) {
@@ -159,7 +169,8 @@ where
                 Some(Answer::Done(Err(problem))) => (Frame::Problem(problem), true),
                 None => break,
             };
-            stream.send(&frame.encode()).await?;
+            // While nobody reads it the handler does not run, and its deadline is not looked at.
+            timeout_at(deadline + PATIENCE, stream.send(&frame.encode())).await??;
             if over {
                 break;
             }

@@ -20,6 +20,7 @@ use tokio::{
 
 use super::{
     calls::Remote,
+    complaints::Complaints,
     directory::{Directory, Route, Tables},
     fact::{About, Fact, Offer},
     peers::Peers,
@@ -78,6 +79,7 @@ pub(super) struct Driver {
     /// Who waits until peers have heard, by the number that they were asked with.
     pub(super) waiting: BTreeMap<u64, Waiting>,
     pub(super) asked: u64,
+    pub(super) complaints: Complaints,
 }
 
 /// A node that is not connected.
@@ -331,7 +333,11 @@ impl Driver {
                 }
                 self.answer_waiting();
             }
-            None => tracing::warn!(%from, "a peer said what is no message"),
+            None => {
+                if let Some(more) = self.complaints.worth_a_line(from, Instant::now()) {
+                    tracing::warn!(%from, more, "a peer said what is no message");
+                }
+            }
         }
     }
 
@@ -352,7 +358,9 @@ impl Driver {
                 }
                 Output::Report { peer, fault } => {
                     let id = NodeId::from_bytes(peer);
-                    tracing::warn!(%id, %fault, "a message of a peer was refused");
+                    if let Some(more) = self.complaints.worth_a_line(id, Instant::now()) {
+                        tracing::warn!(%id, %fault, more, "a message of a peer was refused");
+                    }
                 }
             }
         }

@@ -1,16 +1,25 @@
 //! Frames on a stream between two nodes.
 
-use std::{cell::RefCell, future::poll_fn, io, pin::Pin};
+use std::{cell::RefCell, future::poll_fn, io, pin::Pin, sync::Arc};
 
 use bytes::Bytes;
 use macula_proto::{
     frame::stream::{Splitter, put_frame},
     peer::{MAX_FRAME, PeerError},
 };
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf},
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
 
 /// Bytes that are read at a time.
 const CHUNK: usize = 64 << 10;
+/// Bytes of a frame beyond which there must be room for it before more of it is read.
+const LARGE: u64 = 256 << 10;
+/// What a place is, in bytes, where room is places of a semaphore.
+pub(crate) const PLACE: usize = 1 << 10;
+/// Bytes of a question: names, hashes and numbers.
+pub(crate) const QUESTION: usize = 4 << 10;
 
 thread_local! {
     /// What is read goes through here: no stream holds a buffer while it waits, and none is cleared for a read.
@@ -22,14 +31,32 @@ thread_local! {
 pub(crate) struct Frames<S> {
     stream: S,
     splitter: Splitter,
+    /// The room that all streams of the peer share for their large frames, in places.
+    room: Option<Arc<Semaphore>>,
+    /// What the frame takes of it that is read now.
+    taken: Option<OwnedSemaphorePermit>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Frames<S> {
     pub(crate) fn new(stream: S) -> Self {
+        Self::up_to(stream, MAX_FRAME)
+    }
+
+    /// As [`new`](Self::new), where frames of the peer have at most so many bytes.
+    pub(crate) fn up_to(stream: S, bytes: usize) -> Self {
         Self {
             stream,
-            splitter: Splitter::new(MAX_FRAME),
+            splitter: Splitter::new(bytes),
+            room: None,
+            taken: None,
         }
+    }
+
+    /// Shares room for large frames with other streams. At the bound a frame ends its stream: if it waited, what is
+    /// unread of it would keep the connection from bringing the rest of others.
+    pub(crate) fn within(mut self, room: Arc<Semaphore>) -> Self {
+        self.room = Some(room);
+        self
     }
 
     /// The next frame if it has come already.
@@ -41,8 +68,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Frames<S> {
     pub(crate) async fn next(&mut self) -> io::Result<Option<Bytes>> {
         loop {
             if let Some(frame) = self.ready()? {
+                self.taken = None;
                 return Ok(Some(frame));
             }
+            self.make_room()?;
             if self.read().await? == 0 {
                 return match self.splitter.is_whole() {
                     true => Ok(None),
@@ -63,6 +92,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Frames<S> {
             })
         })
         .await
+    }
+
+    /// Takes the room of a large frame that has begun: a peer that begins many and ends none has no more of them here
+    /// than fit.
+    fn make_room(&mut self) -> io::Result<()> {
+        let length = self.splitter.declared().filter(|length| *length > LARGE);
+        if let (Some(length), Some(room), None) = (length, &self.room, &self.taken) {
+            let places = u32::try_from(length.div_ceil(PLACE as u64)).unwrap_or(u32::MAX);
+            let taken = Arc::clone(room).try_acquire_many_owned(places);
+            let none = |_| io::Error::other("expected fewer large frames of one peer at a time");
+            self.taken = Some(taken.map_err(none)?);
+        }
+        Ok(())
     }
 
     /// As [`next`](Self::next), where the stream must not end.

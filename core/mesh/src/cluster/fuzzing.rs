@@ -24,6 +24,7 @@ use super::{
     calls,
     directory::{Directory, Route, Tables},
     fact::{About, Fact, Offer},
+    frames::Frames,
     link::{Inbox, Outbox},
     once, replay,
     say::Said,
@@ -315,14 +316,14 @@ async fn answered(which: u8, said: &[u8]) -> io::Result<()> {
             assert!(merged.len() <= 10);
             Ok(())
         }
-        4 => once::answer(stream, &Store::new(&Settings::default())).await,
+        4 => once::answer(Frames::new(stream), &Store::new(&Settings::default())).await,
         _ => {
             let providers = providers();
             let serve = serve(Some(realm()), "demo.add", 1);
             let served = providers
                 .serve(serve, Arc::new(echo))
                 .expect("there is room");
-            let ended = calls::answer(stream, &providers).await;
+            let ended = calls::answer(Frames::new(stream), &providers).await;
             drop(served);
             ended
         }

@@ -160,6 +160,7 @@ impl Cluster {
             exchange: Arc::clone(&tables.exchange),
             providers: Arc::clone(&tables.providers),
             store: mesh.store().clone(),
+            message_bytes: settings.gossip.message_bytes,
         });
         let outboxes = peers.outboxes();
         let (commands, ordered) = mpsc::channel(COMMANDS);
@@ -185,6 +186,7 @@ impl Cluster {
             lives: HashMap::new(),
             waiting: Default::default(),
             asked: 0,
+            complaints: Default::default(),
         };
         tokio::spawn(driver.run(about));
         Ok(Self {

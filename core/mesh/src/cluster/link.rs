@@ -20,7 +20,7 @@ use tokio::{
     sync::Mutex,
 };
 
-use super::frames::{Frames, refused};
+use super::frames::{Frames, QUESTION, refused};
 use crate::{
     Delivery, Gap,
     pubsub::{Bounds, exchange::Exchange, queue::Queue},
@@ -73,7 +73,7 @@ impl Outbox {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let mut frames = Frames::new(stream);
+        let mut frames = Frames::up_to(stream, QUESTION);
         let resume = Resume::decode(&frames.expect().await?).map_err(refused)?;
         let mut sent = self.sent.lock().await;
         let (mut out, mut batch) = (Vec::new(), Vec::new());

@@ -8,11 +8,13 @@
 //! - [`settings`]: bounds and times.
 //! - [`fact`]: what a node says of itself. [`directory`]: what follows from it in this node's tables.
 //! - [`frames`], [`link`], [`calls`], [`replay`], [`once`]: streams between two nodes.
+//! - [`turns`], [`complaints`]: what one peer may have at a time, and how often the log says what it does.
 //! - [`peers`]: the tasks that talk to each peer. [`say`]: what is said beside gossip.
 //! - [`records`]: what the DHT is told.
 //! - [`driver`]: the task that holds it together. [`handle`]: what the mesh asks of it.
 
 mod calls;
+mod complaints;
 mod directory;
 mod driver;
 mod fact;
@@ -30,6 +32,7 @@ mod say;
 pub mod settings;
 #[cfg(test)]
 mod tests;
+mod turns;
 
 pub use handle::{Cluster, Config, Error, Figures, Member};
 pub use macula_engine::{

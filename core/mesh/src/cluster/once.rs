@@ -73,11 +73,10 @@ where
 }
 
 /// Answers for a key that belongs to this node.
-pub(crate) async fn answer<S>(stream: S, store: &Store) -> io::Result<()>
+pub(crate) async fn answer<S>(mut frames: Frames<S>, store: &Store) -> io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut frames = Frames::new(stream);
     let ask = Ask::decode(&frames.expect().await?).map_err(refused)?;
     let running = match store.begin(Key(ask.key), ask.digest) {
         Ok(Begun::First(running)) => running,

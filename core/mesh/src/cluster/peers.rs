@@ -3,19 +3,21 @@
 use std::{collections::HashMap, io, sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use macula_engine::{ByteStream, Engine, Incoming, NodeId};
 use parking_lot::Mutex;
 use tokio::{
     sync::mpsc,
     task::{AbortHandle, JoinSet},
-    time::sleep,
+    time::{sleep, timeout},
 };
 
 use super::{
     calls::{self, Pool},
-    frames::Frames,
+    frames::{Frames, PLACE},
     link::{Inbox, Outbox},
     once, replay,
+    turns::Turns,
 };
 use crate::{once::Store, pubsub::exchange::Exchange, rpc::providers::Providers};
 
@@ -30,6 +32,15 @@ pub(super) const GOSSIP: &str = "gossip/1";
 const OUTGOING: usize = 256;
 /// Messages of all peers that may wait for the state. Beyond, their streams wait.
 const INCOMING: usize = 1_024;
+/// Bytes of large frames that may be under way from one peer to this node, of calls and of what is kept: as many as it
+/// has streams, of a megabyte each, or five of the largest. Beyond, the stream of a frame ends.
+const ROOM: usize = 320 << 20;
+/// Streams of one peer for events, gossip and replays, each, that are read at a time: one of each of the connections
+/// that it may have, and more for replays, which are short. Further ones wait.
+const STREAMS: usize = 4;
+const REPLAYS: usize = 16;
+/// How long a replay may take to write: four times as long as who asks for it waits.
+const REPLAY_TIME: Duration = Duration::from_secs(8);
 /// How long to wait before a stream that broke is opened again, while its peer is connected.
 const REOPEN: Duration = Duration::from_millis(200);
 /// Peers of which it is remembered how far their events were read, far more than are connected. Beyond, it is
@@ -43,6 +54,8 @@ pub(super) struct Here {
     pub(super) exchange: Arc<Exchange>,
     pub(super) providers: Arc<Providers>,
     pub(super) store: Store,
+    /// Bytes of a message of gossip.
+    pub(super) message_bytes: usize,
 }
 
 /// Where what waits for each peer is.
@@ -55,6 +68,7 @@ pub(super) struct Peers {
     /// The queues of peers, kept for a while after the connection broke. Shared with the taker of links.
     outboxes: Outboxes,
     inboxes: HashMap<NodeId, Inbox>,
+    room: Turns,
     /// The takers of streams; they end with this.
     _takers: JoinSet<()>,
 }
@@ -81,9 +95,13 @@ impl Peers {
         let mut takers = JoinSet::new();
         let engine = &here.engine;
         let links = Arc::clone(&outboxes);
+        let room = Turns::new(ROOM / PLACE);
+        let turns = Turns::new(STREAMS);
         takers.spawn(take(engine.accept(LINK), move |from, stream| {
             let outbox = links.lock().get(&from).map(Arc::clone);
+            let places = turns.of(from);
             async move {
+                let _turn = places.acquire().await;
                 match outbox {
                     Some(outbox) => outbox.write(stream).await,
                     None => Err(io::ErrorKind::NotConnected.into()),
@@ -91,24 +109,38 @@ impl Peers {
             }
         }));
         let providers = Arc::clone(&here.providers);
-        takers.spawn(take(engine.accept(CALL), move |_, stream| {
+        let large = room.clone();
+        takers.spawn(take(engine.accept(CALL), move |from, stream| {
             let providers = Arc::clone(&providers);
+            let stream = Frames::new(stream).within(large.of(from));
             async move { calls::answer(stream, &providers).await }
         }));
         let exchange = Arc::clone(&here.exchange);
-        takers.spawn(take(engine.accept(REPLAY), move |_, stream| {
+        let turns = Turns::new(REPLAYS);
+        takers.spawn(take(engine.accept(REPLAY), move |from, stream| {
             let exchange = Arc::clone(&exchange);
-            async move { replay::answer(stream, &exchange).await }
+            let places = turns.of(from);
+            async move {
+                let _turn = places.acquire().await;
+                timeout(REPLAY_TIME, replay::answer(stream, &exchange)).await?
+            }
         }));
         let store = here.store.clone();
-        takers.spawn(take(engine.accept(ONCE), move |_, stream| {
+        let large = room.clone();
+        takers.spawn(take(engine.accept(ONCE), move |from, stream| {
             let store = store.clone();
+            let stream = Frames::new(stream).within(large.of(from));
             async move { once::answer(stream, &store).await }
         }));
+        let turns = Turns::new(STREAMS);
+        // A message, and the byte that says that it is one.
+        let longest = here.message_bytes + 1;
         takers.spawn(take(engine.accept(GOSSIP), move |from, stream| {
             let heard = heard.clone();
+            let places = turns.of(from);
             async move {
-                let mut frames = Frames::new(stream);
+                let _turn = places.acquire().await;
+                let mut frames = Frames::up_to(stream, longest);
                 while let Some(message) = frames.next().await? {
                     if heard.send((from, message)).await.is_err() {
                         break;
@@ -122,6 +154,7 @@ impl Peers {
             connected: HashMap::new(),
             outboxes,
             inboxes: HashMap::new(),
+            room,
             _takers: takers,
         };
         (peers, hearing)
@@ -188,10 +221,12 @@ impl Peers {
     /// Makes what brings calls to a peer.
     pub(super) fn pool(&self, id: NodeId) -> Arc<Pool<ByteStream>> {
         let engine = self.here.engine.clone();
-        Arc::new(Pool::new(Arc::new(move || {
+        let open = Arc::new(move || {
             let engine = engine.clone();
-            Box::pin(async move { engine.open(id, CALL).await.map_err(io::Error::other) })
-        })))
+            let opening = async move { engine.open(id, CALL).await.map_err(io::Error::other) };
+            Box::pin(opening) as BoxFuture<'static, _>
+        });
+        Arc::new(Pool::new(open, self.room.of(id)))
     }
 }
 

@@ -10,14 +10,17 @@ use futures_util::{StreamExt, stream::FuturesUnordered};
 use macula_proto::{
     Event, EventId, GapReason,
     frame::stream::put_frame,
-    peer::replay::{From, Kept, Wanted},
+    peer::{
+        MAX_FRAME,
+        replay::{From, Kept, Wanted},
+    },
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     time::timeout,
 };
 
-use super::frames::{Frames, refused};
+use super::frames::{Frames, QUESTION, refused};
 use crate::{
     Delivery, Gap, Replay, Subscribe,
     pubsub::{Published, exchange::Exchange},
@@ -28,6 +31,8 @@ const WAIT: Duration = Duration::from_secs(2);
 /// Events of one node that are taken; beyond, the oldest are left out and told as a gap. No more than a reader can
 /// ask to be replayed.
 const MAX_EVENTS: usize = 10_000;
+/// Bytes of them, likewise: as many as a node keeps.
+const MAX_BYTES: usize = 64 << 20;
 /// Bytes that are written together.
 const BATCH_BYTES: usize = 256 << 10;
 
@@ -46,8 +51,14 @@ where
     let mut frames = Frames::new(stream);
     frames.send(&wanted.encode()).await?;
     let mut found = Found::default();
+    let mut bytes = 0;
     loop {
-        match Kept::decode(&frames.expect().await?).map_err(refused)? {
+        let frame = frames.expect().await?;
+        bytes += frame.len();
+        if bytes > MAX_BYTES + MAX_FRAME {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        match Kept::decode(&frame).map_err(refused)? {
             Kept::Event(event) if found.events.len() < MAX_EVENTS => found.events.push(event),
             Kept::Event(_) => return Err(io::ErrorKind::InvalidData.into()),
             Kept::End { complete } => {
@@ -63,7 +74,7 @@ pub(crate) async fn answer<S>(stream: S, exchange: &Exchange) -> io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut frames = Frames::new(stream);
+    let mut frames = Frames::up_to(stream, QUESTION);
     let wanted = Wanted::decode(&frames.expect().await?).map_err(refused)?;
     let replay = match wanted.from {
         From::Last(count) => {

@@ -9,12 +9,14 @@ use macula_proto::{
 };
 use tokio::{
     io::{DuplexStream, duplex},
+    sync::Semaphore,
     task::JoinHandle,
     time::Instant,
 };
 
 use super::{
     calls::{self, Pool, Remote},
+    frames::Frames,
     link::{Inbox, Outbox},
 };
 use crate::{
@@ -237,11 +239,11 @@ fn served(
         move || -> futures_util::future::BoxFuture<'static, std::io::Result<DuplexStream>> {
             let (near, stream) = duplex(4 << 10);
             let far = far.clone();
-            tokio::spawn(async move { calls::answer(stream, far.providers()).await });
+            tokio::spawn(async move { calls::answer(Frames::new(stream), far.providers()).await });
             Box::pin(std::future::ready(Ok(near)))
         };
     let remote = Remote {
-        pool: Arc::new(Pool::new(Arc::new(open))),
+        pool: Arc::new(Pool::new(Arc::new(open), Arc::new(Semaphore::new(1 << 17)))),
         provider: id,
     };
     let elsewhere =

@@ -91,6 +91,12 @@ impl Splitter {
         Ok(Some(frame))
     }
 
+    /// How long the frame will be that has come in part.
+    #[must_use]
+    pub fn declared(&self) -> Option<u64> {
+        length(&self.held).map(|(length, _)| length)
+    }
+
     /// Whether the stream may end here.
     #[must_use]
     pub fn is_whole(&self) -> bool {

@@ -149,7 +149,7 @@ fn headers_are_not_read_beyond_their_number() {
     // The last one is no text: whoever reads as far finds that.
     let last = frame.windows(5).rposition(|w| w == b"value").unwrap();
     frame[last] = 0xFF;
-    let refused = Link::decode(&frame.into()).unwrap_err();
+    let refused = Link::decode(&frame.into(), &mut Names::default()).unwrap_err();
     assert!(refused.to_string().contains("16 headers"), "{refused}");
 }
 
