@@ -169,8 +169,8 @@ impl Driver {
                 *id
             })
             .collect();
-        for id in lapsed {
-            self.lapse(&id);
+        for id in &lapsed {
+            self.lapse(id);
         }
         let forget = self.settings.forget();
         let over = self
@@ -178,8 +178,11 @@ impl Driver {
             .iter()
             .filter(|(_, a)| a.since + forget <= instant);
         let over: Vec<_> = over.map(|(id, _)| *id).collect();
-        for id in over {
-            self.retire(&id);
+        for id in &over {
+            self.retire(id);
+        }
+        if !lapsed.is_empty() || !over.is_empty() {
+            self.show();
         }
     }
 

@@ -28,6 +28,7 @@ impl Driver {
                 self.retire(&node);
             }
         }
+        self.show();
     }
 
     /// Others have said or unsaid revocations.
