@@ -62,7 +62,8 @@ class Namespace:
                 "route del table local local 127.0.0.0/8 dev lo",
                 f"addr add {self.address}/24 dev {DEVICE}",
                 f"addr add {self.gateway}/24 dev {DEVICE}",
-                f"link set {DEVICE} up",
+                f"link set {DEVICE} multicast on up",
+                f"route add 224.0.0.0/4 dev {DEVICE}",
             ):
                 subprocess.run(["ip", *command.split()], check=True, capture_output=True)
         except Exception as error:

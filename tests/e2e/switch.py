@@ -20,6 +20,8 @@ import time
 # The same packets are lost in each run, as far as the same come.
 SEED = 1
 PACKET_BYTES = 65_536
+# The first byte of addresses that are for everybody.
+MULTICAST = range(224, 240)
 # Taken from one device before the others have their turn.
 BATCH = 64
 
@@ -46,6 +48,10 @@ class Switch:
 
     def forward(self, packet):
         source, target = packet[12:16], packet[16:20]
+        if target[0] in MULTICAST:
+            for device in set(self.devices.values()) - {self.devices.get(source)}:
+                self.give(device, packet)
+            return None
         device = self.devices.get(target)
         if device is None:
             return
