@@ -159,6 +159,7 @@ impl Cluster {
             changed: mesh.changed(),
             seen: Arc::clone(&seen),
             started,
+            said: Default::default(),
             offers: HashMap::new(),
             away: HashMap::new(),
             lives: HashMap::new(),
