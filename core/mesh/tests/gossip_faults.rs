@@ -241,6 +241,36 @@ fn there_is_a_bound_for_entries() {
 }
 
 #[test]
+fn who_is_connected_has_room_whatever_names_others_make_up() {
+    let settings = Settings {
+        max_actors: 8,
+        ..Settings::default()
+    };
+    let mut ann = started(1, &settings, WALL_MS);
+    up(&mut ann, 2);
+    let made_up = |id| message(node(id), WALL_MS);
+    let faults: Vec<_> = (10..40)
+        .map(|id| received(&mut ann, 2, &made_up(id)))
+        .collect();
+    assert!(matches!(faults[29], Some(Fault::Full { .. })), "{faults:?}");
+    assert!(ann.state().actors().count() <= 8);
+    // Another one is connected, and then begins one life after the other.
+    up(&mut ann, 3);
+    let life = |more| {
+        message(
+            started(3, &Settings::default(), WALL_MS + more),
+            WALL_MS + more,
+        )
+    };
+    assert_eq!(received(&mut ann, 3, &life(0)), None);
+    for more in 1..100 {
+        let _ = received(&mut ann, 3, &life(more));
+        assert!(ann.state().actors().count() <= 8 + 4 + 1);
+        assert!(ann.state().retired_count() <= 8 + 2);
+    }
+}
+
+#[test]
 fn a_node_that_was_retired_comes_back_with_what_it_had_said() {
     let mut pair = Pair::new(vec![node(1), node(2)]);
     pair.change(0, Change::Add(1, vec![1]));
