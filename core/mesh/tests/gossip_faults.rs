@@ -126,12 +126,16 @@ fn up(node: &mut Gossip, peer: u8) {
 }
 
 /// The first message of a node that has said something.
-fn message(mut from: Gossip, wall_ms: u64) -> Vec<u8> {
+fn message(from: Gossip, wall_ms: u64) -> Vec<u8> {
+    message_to(1, from, wall_ms)
+}
+
+fn message_to(peer: u8, mut from: Gossip, wall_ms: u64) -> Vec<u8> {
     let now = Now {
         since: Duration::ZERO,
         wall_ms,
     };
-    from.handle(Input::PeerUp(1), now);
+    from.handle(Input::PeerUp(peer), now);
     while from.poll().is_some() {}
     from.change(Change::Write(7, vec![7]), now)
         .expect("there is room");
@@ -237,6 +241,36 @@ fn there_is_a_bound_for_entries() {
 }
 
 #[test]
+fn who_is_connected_has_room_whatever_names_others_make_up() {
+    let settings = Settings {
+        max_actors: 8,
+        ..Settings::default()
+    };
+    let mut ann = started(1, &settings, WALL_MS);
+    up(&mut ann, 2);
+    let made_up = |id| message(node(id), WALL_MS);
+    let faults: Vec<_> = (10..40)
+        .map(|id| received(&mut ann, 2, &made_up(id)))
+        .collect();
+    assert!(matches!(faults[29], Some(Fault::Full { .. })), "{faults:?}");
+    assert!(ann.state().actors().count() <= 8);
+    // Another one is connected, and then begins one life after the other.
+    up(&mut ann, 3);
+    let life = |more| {
+        message(
+            started(3, &Settings::default(), WALL_MS + more),
+            WALL_MS + more,
+        )
+    };
+    assert_eq!(received(&mut ann, 3, &life(0)), None);
+    for more in 1..100 {
+        let _ = received(&mut ann, 3, &life(more));
+        assert!(ann.state().actors().count() <= 8 + 4 + 1);
+        assert!(ann.state().retired_count() <= 8 + 2);
+    }
+}
+
+#[test]
 fn a_node_that_was_retired_comes_back_with_what_it_had_said() {
     let mut pair = Pair::new(vec![node(1), node(2)]);
     pair.change(0, Change::Add(1, vec![1]));
@@ -259,6 +293,35 @@ fn a_node_that_was_retired_comes_back_with_what_it_had_said() {
     assert_eq!((pair.reborn, change), (1, Err(ChangeError::Retired)));
     pair.pass(Duration::from_secs(10));
     assert_eq!((pair.reborn, pair.keys(1)), (2, vec![1, 2]));
+}
+
+#[test]
+fn a_node_that_is_spoken_for_again_and_again_comes_back_each_time_that_it_may() {
+    let mut pair = Pair::new(vec![node(1), node(2)]);
+    pair.change(0, Change::Add(1, vec![1]));
+    pair.pass(Duration::from_secs(1));
+    for round in 0..4 {
+        // Another node of this name, with a clock that is ahead, is heard by the second only.
+        let wall_ms = pair.now.wall_ms + 5_000;
+        let lie = message_to(2, started(1, &Settings::default(), wall_ms), wall_ms);
+        pair.nodes[1].handle(
+            Input::Received {
+                from: 1,
+                bytes: lie,
+            },
+            pair.now,
+        );
+        assert_eq!(pair.keys(1), [7], "the lie is believed");
+        // A second or two after the lie, or ten after the last time. Then it is lied of again at once.
+        let mut waited = 0;
+        while pair.reborn == round {
+            pair.pass(Duration::from_millis(10));
+            waited += 10;
+            assert!(waited <= 10_000, "round {round}");
+        }
+        pair.pass(Duration::from_millis(100));
+        assert_eq!(pair.keys(1), [1], "round {round}");
+    }
 }
 
 #[test]

@@ -182,7 +182,8 @@ impl World {
         }
         let state = self.nodes[node].state();
         assert!(state.len() <= 64 + 1);
-        assert!(state.actors().count() <= 32 + 3);
+        // Those that are connected have room for four lives each.
+        assert!(state.actors().count() <= 32 + 4 * 4);
         assert!(state.actors().all(|(_, ranges)| ranges <= 64 + 3));
     }
 

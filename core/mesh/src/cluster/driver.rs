@@ -68,6 +68,8 @@ pub(super) struct Driver {
     pub(super) changed: Arc<Notify>,
     pub(super) seen: Arc<RwLock<Seen>>,
     pub(super) started: Instant,
+    /// What this node says of itself, to be said again when somebody has removed it, which nobody but it may do.
+    pub(super) said: HashSet<Arc<[u8]>>,
     /// What this node says of its providers, by their numbers, and where the DHT has them.
     pub(super) offers: HashMap<u64, (Arc<[u8]>, Vec<u8>)>,
     /// What the DHT is to say that this node serves.
@@ -256,6 +258,11 @@ impl Driver {
     }
 
     fn change(&mut self, change: Change<Key, Saying, ()>) {
+        match &change {
+            Change::Add((_, fact), ()) => drop(self.said.insert(Arc::clone(fact))),
+            Change::RemoveKey((_, fact)) => drop(self.said.remove(fact)),
+            _ => {}
+        }
         let now = self.now();
         if let Err(error) = self.machine.change(change, now) {
             tracing::warn!(%error, "the cluster is not told of a change");
@@ -358,6 +365,7 @@ impl Driver {
                         incarnation = actor.incarnation,
                         "this node begins a new life"
                     );
+                    self.say_again();
                 }
                 Output::Report { peer, fault } => {
                     let id = NodeId::from_bytes(peer);
@@ -369,8 +377,38 @@ impl Driver {
         }
     }
 
+    /// Makes what the state says of this node what it is: while it was retired it could not change it.
+    fn say_again(&mut self) {
+        let me = *self.machine.me();
+        let entries = self.machine.state().entries_of(&me);
+        let there: HashSet<_> = entries.map(|entry| Arc::clone(&entry.key.1)).collect();
+        for fact in &there - &self.said {
+            self.change(Change::RemoveKey((me.id, fact)));
+        }
+        for fact in &self.said - &there {
+            self.change(Change::Add((me.id, fact), ()));
+        }
+    }
+
+    /// Says again what others have removed of what this node says. What was said in an earlier life is not its
+    /// matter: the machine says that again by itself.
+    fn correct(&mut self, removed: &[Entry<Key, Saying, Value<()>>]) {
+        let me = *self.machine.me();
+        if self.machine.state().is_retired(&me) {
+            return;
+        }
+        for entry in removed.iter().filter(|entry| entry.dot.actor == me) {
+            let fact = &entry.entry.key.1;
+            if self.said.contains(fact) {
+                tracing::debug!("somebody has removed what this node says of itself");
+                self.change(Change::Add((me.id, Arc::clone(fact)), ()));
+            }
+        }
+    }
+
     /// Others have changed the state.
     fn changed(&mut self, changes: Changes<Key, Saying, Value<()>>) {
+        self.correct(&changes.removed);
         for entry in &changes.removed {
             if let Some((id, fact)) = self.of_another(entry) {
                 self.directory.remove(&id, &fact);

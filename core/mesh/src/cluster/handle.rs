@@ -180,6 +180,7 @@ impl Cluster {
             changed: mesh.changed(),
             seen: Arc::clone(&seen),
             started,
+            said: Default::default(),
             offers: HashMap::new(),
             served,
             away: HashMap::new(),

@@ -1,11 +1,17 @@
 //! What is refused of what peers send. Whatever comes costs at most reading one message.
 
+use std::collections::BTreeMap;
+
 use macula_crdt::{Actor, Codec, DecodeError, Digest, Id, Limits, Ranges, Retired, TooFarAhead};
 
 use super::{
     machine::{Item, Machine, Now, Part},
     message::Message,
 };
+
+/// Lives of a connected peer that there is room for in any case: the last one, and those before of which not all have
+/// heard that they are over.
+const LIVES: usize = 4;
 
 /// What a peer did that it should not do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -127,20 +133,22 @@ impl<I: Id, K: Item, T: Item> Machine<I, K, T> {
                 limit,
             });
         }
-        let new = delta
-            .actors()
+        let new = delta.actors();
+        let new: Vec<_> = new
             .filter(|actor| self.state.seen(actor).is_none())
-            .count();
-        if new > 0 && self.state.actors().count() + new > bounds.max_actors {
+            .collect();
+        let crowded = self.state.actors().count() + new.len() > bounds.max_actors;
+        if crowded && self.crowds(&new) {
             let limit = bounds.max_actors;
             return Err(Fault::Full {
                 what: "actors",
                 limit,
             });
         }
+        // There is one record of each, and who is connected has room for it.
         let new = delta
             .retired()
-            .filter(|(id, _)| self.state.retired(id).is_none())
+            .filter(|(id, _)| self.state.retired(id).is_none() && !self.peers.contains(id))
             .count();
         if new > 0 && self.state.retired_count() + new > bounds.max_actors {
             let limit = bounds.max_actors;
@@ -163,6 +171,18 @@ impl<I: Id, K: Item, T: Item> Machine<I, K, T> {
             });
         }
         Ok(())
+    }
+
+    /// Whether some of these actors are not of peers that are connected, which are let in whatever names others have
+    /// made up.
+    fn crowds(&self, new: &[&Actor<I>]) -> bool {
+        let mut lives = BTreeMap::<&I, usize>::new();
+        let known = self.state.actors().map(|(actor, _)| actor);
+        for actor in known.chain(new.iter().copied()) {
+            *lives.entry(&actor.id).or_default() += 1;
+        }
+        new.iter()
+            .any(|actor| !self.peers.contains(&actor.id) || lives[&actor.id] > LIVES)
     }
 
     fn max_skew_ms(&self) -> u64 {

@@ -21,17 +21,9 @@ impl<I: Id, K: Item, T: Item> Machine<I, K, T> {
     }
 
     /// Somebody names dots of this node that it has not made, or a life of it that comes after this one:
-    /// an earlier run with a clock that was ahead, or a lie. This life ends.
+    /// an earlier run with a clock that was ahead, or a lie. This life ends, and the one that was named; the next one
+    /// begins when it may.
     pub(in super::super) fn disown(&mut self, incarnation: u64, now: Now) {
-        if self.reborn_at.is_some() {
-            return;
-        }
-        if self
-            .last_rebirth
-            .is_some_and(|last| now.since < last + PAUSE)
-        {
-            return;
-        }
         let last = incarnation.max(self.me.incarnation);
         let since = self.clock.tick(now.wall_ms);
         let (said, changes) = self.state.retire(&self.me.id, last, since);
