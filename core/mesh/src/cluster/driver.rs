@@ -1,6 +1,7 @@
 //! The task that keeps the state of the cluster: it moves what happens into the machine of gossip and the
 //! directory, and what they decide to the peers. It decides only how long nodes may be away.
 
+mod own;
 mod revocations;
 
 use std::{
@@ -22,9 +23,8 @@ use super::{
     calls::Remote,
     complaints::Complaints,
     directory::{Directory, Route, Tables},
-    fact::{About, Fact, Offer},
+    fact::{About, Fact},
     peers::Peers,
-    records,
     say::Said,
     settings::Settings,
 };
@@ -100,7 +100,7 @@ pub(super) struct Waiting {
 impl Driver {
     /// Drives until the node leaves, or nobody holds its handle.
     pub(super) async fn run(mut self, about: About) {
-        self.change(Change::Add((self.me(), encode(&Fact::Node(about))), ()));
+        self.say(encode(&Fact::Node(about)));
         self.tell_changes();
         self.tell_revocations();
         let mut revocations = self.engine.membership().revocations();
@@ -258,44 +258,10 @@ impl Driver {
     }
 
     fn change(&mut self, change: Change<Key, Saying, ()>) {
-        match &change {
-            Change::Add((_, fact), ()) => drop(self.said.insert(Arc::clone(fact))),
-            Change::RemoveKey((_, fact)) => drop(self.said.remove(fact)),
-            _ => {}
-        }
         let now = self.now();
         if let Err(error) = self.machine.change(change, now) {
             tracing::warn!(%error, "the cluster is not told of a change");
         }
-    }
-
-    /// Puts what has changed here into the state.
-    fn tell_changes(&mut self) {
-        let me = self.me();
-        for ((realm, pattern), wanted) in self.tables.exchange.take_wants() {
-            let saying = (me, encode(&Fact::Wants(realm, pattern)));
-            self.change(match wanted {
-                true => Change::Add(saying, ()),
-                false => Change::RemoveKey(saying),
-            });
-        }
-        let offers = self.tables.providers.take_offers();
-        if offers.is_empty() {
-            return;
-        }
-        for (id, provider) in offers {
-            if let Some((old, _)) = self.offers.remove(&id) {
-                self.change(Change::RemoveKey((me, old)));
-            }
-            if let Some(offer) = provider.as_deref().and_then(Offer::of) {
-                let key = records::key(&offer.realm, &offer.procedure);
-                let saying = encode(&Fact::Serves(offer));
-                self.offers.insert(id, (Arc::clone(&saying), key));
-                self.change(Change::Add((me, saying), ()));
-            }
-        }
-        let served = self.offers.values().map(|(_, key)| key.clone());
-        self.served.send_replace(served.collect());
     }
 
     /// Tells the peers what has changed here now, and waits until they have heard it.
@@ -373,35 +339,6 @@ impl Driver {
                         tracing::warn!(%id, %fault, more, "a message of a peer was refused");
                     }
                 }
-            }
-        }
-    }
-
-    /// Makes what the state says of this node what it is: while it was retired it could not change it.
-    fn say_again(&mut self) {
-        let me = *self.machine.me();
-        let entries = self.machine.state().entries_of(&me);
-        let there: HashSet<_> = entries.map(|entry| Arc::clone(&entry.key.1)).collect();
-        for fact in &there - &self.said {
-            self.change(Change::RemoveKey((me.id, fact)));
-        }
-        for fact in &self.said - &there {
-            self.change(Change::Add((me.id, fact), ()));
-        }
-    }
-
-    /// Says again what others have removed of what this node says. What was said in an earlier life is not its
-    /// matter: the machine says that again by itself.
-    fn correct(&mut self, removed: &[Entry<Key, Saying, Value<()>>]) {
-        let me = *self.machine.me();
-        if self.machine.state().is_retired(&me) {
-            return;
-        }
-        for entry in removed.iter().filter(|entry| entry.dot.actor == me) {
-            let fact = &entry.entry.key.1;
-            if self.said.contains(fact) {
-                tracing::debug!("somebody has removed what this node says of itself");
-                self.change(Change::Add((me.id, Arc::clone(fact)), ()));
             }
         }
     }

@@ -3,9 +3,10 @@
 //! They are taken from anybody, as the cluster's authority has signed them. What a node that has left had said of
 //! them goes with it, so the others say it again.
 
-use std::{sync::Arc, time::SystemTime};
+use std::time::{Instant, SystemTime};
 
 use macula_crdt::{Changes, Value};
+use macula_engine::NodeId;
 
 use super::{Driver, Key, Saying, decode, encode};
 use crate::{cluster::fact::Fact, gossip::Change};
@@ -39,14 +40,15 @@ impl Driver {
             _ => None,
         };
         let membership = self.engine.membership().clone();
-        let added: Vec<Arc<str>> = changes
-            .added
-            .iter()
-            .filter_map(|entry| revocation(&entry.entry.key))
-            .collect();
-        for text in added {
+        for entry in &changes.added {
+            let Some(text) = revocation(&entry.entry.key) else {
+                continue;
+            };
             if let Err(error) = membership.revoke(&text, SystemTime::now()) {
-                tracing::warn!(%error, "another node says a revocation that is none");
+                let id = NodeId::from_bytes(entry.dot.actor.id);
+                if let Some(more) = self.complaints.worth_a_line(id, Instant::now()) {
+                    tracing::warn!(%id, %error, more, "a node says a revocation that is none");
+                }
             }
         }
         if changes
