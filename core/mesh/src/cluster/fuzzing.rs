@@ -263,9 +263,16 @@ impl Link {
     fn settle(&mut self) {
         for _ in 0..3 {
             self.connect(1 << 20);
-            for _ in 0..200 {
+            let mut quiet = 0;
+            while quiet < 8 {
+                let before = (self.next, self.missed);
                 self.write(8);
                 self.read(8);
+                quiet = if before == (self.next, self.missed) {
+                    quiet + 1
+                } else {
+                    0
+                };
             }
         }
         self.check(self.published);
