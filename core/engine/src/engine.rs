@@ -232,6 +232,14 @@ impl Engine {
         self.order(Command::Remove(key.to_vec())).await
     }
 
+    /// Looks for a node in the DHT, and dials it if it is found.
+    ///
+    /// # Errors
+    /// The engine has ended.
+    pub async fn seek(&self, node: NodeId) -> Result<(), DhtError> {
+        self.order(Command::Seek(node)).await
+    }
+
     /// Takes a node that will not come back out of the tables of the DHT here, unless it is connected.
     ///
     /// # Errors

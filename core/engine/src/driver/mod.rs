@@ -55,6 +55,7 @@ pub(crate) enum Command {
     StopProviding(Vec<u8>),
     Remove(Vec<u8>),
     Forget(NodeId),
+    Seek(NodeId),
     Leave(oneshot::Sender<()>),
 }
 
@@ -172,6 +173,11 @@ impl Driver {
             }
             Command::Remove(key) => self.swarm.behaviour_mut().kad.remove_record(&key.into()),
             Command::Forget(node) => self.forget(node),
+            // Who turns up is dialled.
+            Command::Seek(node) => {
+                let kad = &mut self.swarm.behaviour_mut().kad;
+                kad.get_closest_peers(node.to_peer());
+            }
             Command::Leave(_) => unreachable!("leaving ends the loop"),
         }
     }

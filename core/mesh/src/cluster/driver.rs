@@ -1,6 +1,7 @@
 //! The task that keeps the state of the cluster: it moves what happens into the machine of gossip and the
-//! directory, and what they decide to the peers. It decides only how long nodes may be away.
+//! directory, and what they decide to the peers.
 
+mod absence;
 mod own;
 mod revocations;
 
@@ -20,6 +21,7 @@ use tokio::{
 };
 
 use super::{
+    absent::Absent,
     calls::Remote,
     complaints::Complaints,
     directory::{Directory, Route, Tables},
@@ -74,20 +76,14 @@ pub(super) struct Driver {
     pub(super) offers: HashMap<u64, (Arc<[u8]>, Vec<u8>)>,
     /// What the DHT is to say that this node serves.
     pub(super) served: watch::Sender<BTreeSet<Vec<u8>>>,
-    /// Nodes that are in the state and not connected, and since when.
-    pub(super) away: HashMap<NodeId, Away>,
+    /// Nodes that are in the state and not connected.
+    pub(super) absent: Absent<NodeId>,
     /// The last life of each node in the state.
     pub(super) lives: HashMap<NodeId, u64>,
     /// Who waits until peers have heard, by the number that they were asked with.
     pub(super) waiting: BTreeMap<u64, Waiting>,
     pub(super) asked: u64,
     pub(super) complaints: Complaints,
-}
-
-/// A node that is not connected.
-pub(super) struct Away {
-    since: Instant,
-    lapsed: bool,
 }
 
 /// Who waits until these peers have heard.
@@ -146,14 +142,7 @@ impl Driver {
 
     fn next_timer(&self) -> Instant {
         let gossip = self.started + self.machine.next_timeout();
-        let away = self.away.values().map(|away| {
-            let time = match away.lapsed {
-                false => self.settings.lapse(),
-                true => self.settings.forget(),
-            };
-            away.since + time.min(self.settings.forget())
-        });
-        away.chain([gossip]).min().unwrap_or(gossip)
+        self.absent.next().map_or(gossip, |away| away.min(gossip))
     }
 
     fn timer(&mut self) {
@@ -161,31 +150,7 @@ impl Driver {
         self.machine.handle_timeout(now);
         let instant = Instant::now();
         self.waiting.retain(|_, waiting| waiting.until > instant);
-        let lapse = self.settings.lapse();
-        let lapsed: Vec<_> = self
-            .away
-            .iter_mut()
-            .filter(|(_, away)| !away.lapsed && away.since + lapse <= instant)
-            .map(|(id, away)| {
-                away.lapsed = true;
-                *id
-            })
-            .collect();
-        for id in &lapsed {
-            self.lapse(id);
-        }
-        let forget = self.settings.forget();
-        let over = self
-            .away
-            .iter()
-            .filter(|(_, a)| a.since + forget <= instant);
-        let over: Vec<_> = over.map(|(id, _)| *id).collect();
-        for id in &over {
-            self.retire(id);
-        }
-        if !lapsed.is_empty() || !over.is_empty() {
-            self.show();
-        }
+        self.look_after_absent(instant);
     }
 
     /// A peer has come or gone.
@@ -195,7 +160,7 @@ impl Driver {
             Event::Connected(peer) => {
                 let id = peer.node;
                 tracing::info!(%id, address = %peer.address, "a node is connected");
-                self.away.remove(&id);
+                self.absent.remove(&id);
                 let outbox = self.peers.connect(id);
                 let pool = self.peers.pool(id);
                 let remote = move |provider| {
@@ -222,39 +187,11 @@ impl Driver {
                     Gone::Left | Gone::Refused(Refusal::Revoked) => self.retire(&id),
                     // Another run of it follows, which says what of this one is over.
                     Gone::Restarted => self.lapse(&id),
-                    _ => self.is_away(id),
+                    _ => self.is_absent(id),
                 }
             }
         }
         self.show();
-    }
-
-    fn is_away(&mut self, id: NodeId) {
-        if !self.peers.is_connected(&id) {
-            self.away.entry(id).or_insert_with(|| Away {
-                since: Instant::now(),
-                lapsed: false,
-            });
-        }
-    }
-
-    fn lapse(&mut self, id: &NodeId) {
-        self.directory.lapsed(id);
-        self.peers.lapse(id);
-    }
-
-    /// Takes a node out of the state, and all that is kept for it out of the tables.
-    fn retire(&mut self, id: &NodeId) {
-        self.away.remove(id);
-        self.lapse(id);
-        self.peers.forget(id);
-        let (engine, node) = (self.engine.clone(), *id);
-        tokio::spawn(async move { engine.forget(node).await });
-        if let Some(incarnation) = self.lives.remove(id) {
-            tracing::info!(%id, "a node is taken out of the cluster's state");
-            let id = *id.as_bytes();
-            self.change(Change::Retire { id, incarnation });
-        }
     }
 
     fn change(&mut self, change: Change<Key, Saying, ()>) {
@@ -302,6 +239,16 @@ impl Driver {
                 // What it said before is in the tables of this node.
                 self.act();
                 self.peers.say(&from, Said::Heard(number).encode());
+            }
+            Some(Said::Miss(node)) => {
+                let id = NodeId::from_bytes(node);
+                if self.peers.is_connected(&id) {
+                    self.peers.say(&from, Said::See(node).encode());
+                }
+            }
+            Some(Said::See(node)) => {
+                let id = NodeId::from_bytes(node);
+                self.absent.is_seen(&id, Instant::now());
             }
             Some(Said::Heard(number)) => {
                 if let Some(waiting) = self.waiting.get_mut(&number) {
@@ -363,7 +310,7 @@ impl Driver {
             let life = self.lives.entry(id).or_default();
             *life = (*life).max(incarnation);
             self.directory.add(id, fact);
-            self.is_away(id);
+            self.is_absent(id);
         }
         self.show();
     }

@@ -22,6 +22,7 @@ use tokio::{
 };
 
 use super::{
+    absent::Absent,
     directory::{Directory, Tables},
     driver::{Command, Driver, Gossip, Seen},
     fact::About,
@@ -183,7 +184,7 @@ impl Cluster {
             said: Default::default(),
             offers: HashMap::new(),
             served,
-            away: HashMap::new(),
+            absent: Absent::new(settings.lapse(), settings.forget()),
             lives: HashMap::new(),
             waiting: Default::default(),
             asked: 0,

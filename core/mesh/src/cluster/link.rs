@@ -19,6 +19,7 @@ use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::Mutex,
 };
+use tokio_util::sync::CancellationToken;
 
 use super::frames::{Frames, QUESTION, refused};
 use crate::{
@@ -47,6 +48,8 @@ pub(crate) struct Outbox {
     epoch: u64,
     /// One stream at a time writes.
     sent: Mutex<Sent>,
+    /// Ends the streams that write, when nothing comes into the queue any more.
+    over: CancellationToken,
 }
 
 /// What was written.
@@ -65,11 +68,26 @@ impl Outbox {
             queue: Arc::new(Queue::new(QUEUE)),
             epoch,
             sent: Mutex::default(),
+            over: CancellationToken::new(),
         }
+    }
+
+    /// Nothing comes any more: another outbox takes its place. A reader of this one is to open another stream, which
+    /// it does when its own breaks.
+    pub(crate) fn end(&self) {
+        self.over.cancel();
     }
 
     /// Writes what the peer wants, until the stream breaks. The peer has opened it.
     pub(crate) async fn write<S>(&self, stream: S) -> io::Result<()>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let over = self.over.run_until_cancelled(self.write_on(stream)).await;
+        over.unwrap_or(Err(io::ErrorKind::NotConnected.into()))
+    }
+
+    async fn write_on<S>(&self, stream: S) -> io::Result<()>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {

@@ -10,9 +10,10 @@
 //! - [`frames`], [`link`], [`calls`], [`replay`], [`once`]: streams between two nodes.
 //! - [`turns`], [`complaints`]: what one peer may have at a time, and how often the log says what it does.
 //! - [`peers`]: the tasks that talk to each peer. [`say`]: what is said beside gossip.
-//! - [`records`]: what the DHT is told.
+//! - [`absent`]: nodes that are not connected. [`records`]: what the DHT is told.
 //! - [`driver`]: the task that holds it together. [`handle`]: what the mesh asks of it.
 
+mod absent;
 mod calls;
 mod complaints;
 mod directory;

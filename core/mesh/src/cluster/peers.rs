@@ -190,7 +190,10 @@ impl Peers {
 
     /// What waits for a peer is given up; it is told so if it comes back.
     pub(super) fn lapse(&mut self, id: &NodeId) {
-        self.outboxes.lock().remove(id);
+        if let Some(outbox) = self.outboxes.lock().remove(id) {
+            // A new run of the peer may have opened its link before it was known that it is one.
+            outbox.end();
+        }
     }
 
     /// A node has left for good: how far its events were read does not matter any more.

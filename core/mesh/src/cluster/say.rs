@@ -9,11 +9,17 @@ pub(super) enum Said<'a> {
     Ask(u64),
     /// I have heard it.
     Heard(u64),
+    /// Do you see this node? I do not.
+    Miss([u8; 32]),
+    /// I am connected to this node.
+    See([u8; 32]),
 }
 
 const GOSSIP: u8 = 0;
 const ASK: u8 = 1;
 const HEARD: u8 = 2;
+const MISS: u8 = 3;
+const SEE: u8 = 4;
 
 impl<'a> Said<'a> {
     pub(super) fn encode(self) -> Vec<u8> {
@@ -21,6 +27,8 @@ impl<'a> Said<'a> {
             Self::Gossip(bytes) => (GOSSIP, bytes),
             Self::Ask(number) => (ASK, &number.to_be_bytes()),
             Self::Heard(number) => (HEARD, &number.to_be_bytes()),
+            Self::Miss(node) => (MISS, node),
+            Self::See(node) => (SEE, node),
         };
         let mut out = Vec::with_capacity(1 + rest.len());
         out.push(kind);
@@ -36,6 +44,8 @@ impl<'a> Said<'a> {
             GOSSIP => Some(Self::Gossip(rest)),
             ASK => number().map(Self::Ask),
             HEARD => number().map(Self::Heard),
+            MISS => rest.try_into().ok().map(Self::Miss),
+            SEE => rest.try_into().ok().map(Self::See),
             _ => None,
         }
     }
@@ -47,10 +57,17 @@ mod tests {
 
     #[test]
     fn messages_read_back_as_they_were() {
-        for said in [Said::Gossip(b"x"), Said::Ask(7), Said::Heard(u64::MAX)] {
+        let node = [7; 32];
+        for said in [
+            Said::Gossip(b"x"),
+            Said::Ask(7),
+            Said::Heard(u64::MAX),
+            Said::Miss(node),
+            Said::See(node),
+        ] {
             assert_eq!(Said::decode(&said.encode()), Some(said));
         }
-        for odd in [&[][..], &[9], &[ASK, 1]] {
+        for odd in [&[][..], &[9], &[ASK, 1], &[SEE, 1]] {
             assert_eq!(Said::decode(odd), None);
         }
     }

@@ -160,6 +160,23 @@ async fn lesson_1_an_event_crosses_a_link_once_and_no_further() {
 }
 
 #[tokio::test]
+async fn the_reader_of_an_outbox_that_has_ended_has_to_open_another() {
+    let (a, b) = (node("a"), node("b"));
+    let old = outbox(&a);
+    let mut events = subscribe(&b, Replay::None);
+    let linked = link(&old, &b, Inbox::new());
+    publish(&a, 0);
+    assert_eq!(until(&mut events, 0).await, numbers(0..1));
+    old.end();
+    let reading = tokio::time::timeout(Duration::from_secs(10), linked.reading).await;
+    let inbox = reading.expect("its stream has ended").unwrap();
+    // Nor does one begin.
+    let linked = link(&old, &b, inbox);
+    let reading = tokio::time::timeout(Duration::from_secs(10), linked.reading).await;
+    reading.expect("its stream has ended").unwrap();
+}
+
+#[tokio::test]
 async fn a_link_that_breaks_goes_on_where_it_was() {
     let (a, b) = (node("a"), node("b"));
     let outbox = outbox(&a);
