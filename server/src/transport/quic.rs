@@ -2,6 +2,7 @@
 
 use std::{net::UdpSocket, sync::Arc, time::Duration};
 
+use macula_mesh::cluster::TurnLater;
 use quinn::{
     Endpoint, EndpointConfig, IdleTimeout, Incoming, ServerConfig, TransportConfig, VarInt,
     crypto::rustls::QuicServerConfig,
@@ -9,7 +10,7 @@ use quinn::{
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
 
-use super::{Shared, h3, limits::Place, settings::Settings, turn::TurnLater};
+use super::{Shared, h3, limits::Place, settings::Settings};
 use crate::{
     conn::Protocol,
     metrics::{ConnectionGuard, Refusal},

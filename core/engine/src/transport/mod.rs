@@ -35,13 +35,17 @@ use libp2p::{
         transport::{DialOpts, ListenerId, TransportError, TransportEvent},
     },
 };
-use quinn::{ClientConfig, Connecting, Endpoint, EndpointConfig, ServerConfig, TransportConfig};
+use quinn::{
+    ClientConfig, Connecting, Endpoint, EndpointConfig, MtuDiscoveryConfig, ServerConfig,
+    TransportConfig,
+};
 
 use self::{ledger::Ledger, listener::Listener};
 use crate::{
     admission::{Admission, Denied},
     key::NodeKey,
     settings::Settings,
+    turn::TurnLater,
 };
 
 /// How long TLS may take.
@@ -50,6 +54,11 @@ const HANDSHAKE: Duration = Duration::from_secs(5);
 /// 40 MB a second at 100 ms, and at most half a gigabyte for 128 peers that all want to do harm.
 const CONNECTION_WINDOW: u32 = 4 << 20;
 const STREAM_WINDOW: u32 = 1 << 20;
+/// The longest UDP payload that is tried: what fits into a jumbo frame of 9,000 bytes, or into a packet of the
+/// loopback interface. On another path its probes are lost, which nothing waits for.
+const MAX_DATAGRAM: u16 = 8_952;
+/// What may wait in a socket, as far as the system lets it: half of a connection's window.
+const SOCKET_BUFFER: usize = 2 << 20;
 /// The name in TLS, which nobody looks at: a peer is known by its key.
 const SERVER_NAME: &str = "node.macula";
 
@@ -124,7 +133,10 @@ impl Quic {
 
 fn transport_config(settings: &Settings) -> TransportConfig {
     let mut config = TransportConfig::default();
+    let mut mtu = MtuDiscoveryConfig::default();
+    mtu.upper_bound(MAX_DATAGRAM);
     config
+        .mtu_discovery_config(Some(mtu))
         .max_concurrent_uni_streams(0_u32.into())
         .max_concurrent_bidi_streams(settings.streams_with_reserve().into())
         .datagram_receive_buffer_size(None)
@@ -145,9 +157,16 @@ fn bind(address: SocketAddr, server: Option<ServerConfig>) -> io::Result<Endpoin
         // The other family has a socket of its own.
         socket.set_only_v6(true)?;
     }
+    // What does not fit is lost and sent again; a system that gives less works too.
+    let _ = socket.set_recv_buffer_size(SOCKET_BUFFER);
+    let _ = socket.set_send_buffer_size(SOCKET_BUFFER);
     socket.bind(&address.into())?;
-    let runtime = Arc::new(quinn::TokioRuntime);
-    Endpoint::new(EndpointConfig::default(), server, socket.into(), runtime)
+    let runtime = Arc::new(TurnLater);
+    let mut config = EndpointConfig::default();
+    config
+        .max_udp_payload_size(MAX_DATAGRAM)
+        .map_err(io::Error::other)?;
+    Endpoint::new(config, server, socket.into(), runtime)
 }
 
 impl Admitting {

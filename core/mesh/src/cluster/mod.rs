@@ -37,7 +37,7 @@ mod turns;
 
 pub use handle::{Cluster, Config, Error, Figures, Member};
 pub use macula_engine::{
-    Authority, ClusterId, JoinToken, Membership, NodeId, NodeKey, Refusal, Seed, Stats,
+    Authority, ClusterId, JoinToken, Membership, NodeId, NodeKey, Refusal, Seed, Stats, TurnLater,
     membership::AUTHORITY_FILE,
 };
 pub use settings::Settings;
