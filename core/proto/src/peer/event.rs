@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::{Blob, Names, Pairs, PeerError, headers, media_type, pairs, part, read};
+use super::{Blob, Names, Pairs, PeerError, headers, media_type, pairs, read};
 use crate::{Event, EventId};
 
 #[derive(Serialize, Deserialize)]
@@ -34,7 +34,18 @@ pub(super) fn with_members<T>(event: &Event, write: impl FnOnce(&Members<'_>) ->
     })
 }
 
-/// Reads an event whose members stand in a frame; the payload is a part of the frame, the names are those of
+/// Payloads of fewer bytes are copied.
+const COPIED: usize = 32 << 10;
+
+/// A payload of its own: an event that is kept for replay must not keep what was read with it, beyond its share.
+fn payload(frame: &Bytes, part: &[u8]) -> Bytes {
+    match part.len() < COPIED {
+        true => Bytes::copy_from_slice(part),
+        false => super::part(frame, part),
+    }
+}
+
+/// Reads an event whose members stand in a frame; a large payload is a part of the frame, the names are those of
 /// before where they are the same.
 pub(super) fn read_event(
     frame: &Bytes,
@@ -54,6 +65,6 @@ pub(super) fn read_event(
         publisher: names.publisher(found.publisher)?,
         content_type: media_type(found.content_type)?,
         headers: headers(found.headers)?,
-        payload: part(frame, found.payload.0),
+        payload: payload(frame, found.payload.0),
     })
 }

@@ -70,7 +70,7 @@ impl Link {
         }
     }
 
-    /// Reads a frame; the event's payload shares its bytes, and its names those of the frames before.
+    /// Reads a frame; a large payload shares its bytes, and its names those of the frames before.
     ///
     /// # Errors
     /// [`PeerError`]: it is none.
