@@ -299,8 +299,8 @@ impl Cluster {
             .collect()
     }
 
-    /// The nodes that serve a procedure, as the DHT says: some time after the state does, and for up to half an hour
-    /// after a node has died.
+    /// The nodes that serve a procedure, as the DHT says: some time after the state does, and others may tell of one
+    /// for up to half an hour after it has ceased to.
     ///
     /// # Errors
     /// Nobody answered in time.

@@ -1,0 +1,9 @@
+//! Clusters over real QUIC on loopback: what the DHT is told, and members that lie and misbehave while honest ones go
+//! on.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod gossip;
+mod lies;
+mod records;
+mod streams;
+mod support;
