@@ -30,7 +30,7 @@ use super::{
     say::Said,
     settings::Settings,
 };
-use crate::gossip::{self, Change, Input, Machine, Now, Output};
+use crate::gossip::{self, Change, Fault, Input, Machine, Now, Output};
 
 /// The id of a node in the state.
 pub(super) type Key = [u8; 32];
@@ -106,6 +106,8 @@ impl Driver {
             let timer = self.next_timer();
             let changed = Arc::clone(&self.changed);
             tokio::select! {
+                // Who is connected is known before what they say.
+                biased;
                 event = self.events.next() => match event {
                     Some(event) => self.peer(event),
                     None => return,
@@ -280,6 +282,12 @@ impl Driver {
                     );
                     self.say_again();
                 }
+                // It is faster than the news of its connection, or slower than that of its end. What it said is
+                // made up for.
+                Output::Report {
+                    fault: Fault::Stranger,
+                    ..
+                } => {}
                 Output::Report { peer, fault } => {
                     let id = NodeId::from_bytes(peer);
                     if let Some(more) = self.complaints.worth_a_line(id, Instant::now()) {
