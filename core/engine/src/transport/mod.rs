@@ -54,6 +54,9 @@ const HANDSHAKE: Duration = Duration::from_secs(5);
 /// 40 MB a second at 100 ms, and at most half a gigabyte for 128 peers that all want to do harm.
 const CONNECTION_WINDOW: u32 = 4 << 20;
 const STREAM_WINDOW: u32 = 1 << 20;
+/// What a round trip is taken for until one is measured. The first packet to a node that begins to listen a moment later
+/// is sent again after three of them; on a path that is slower it may be sent once in vain.
+const INITIAL_RTT: Duration = Duration::from_millis(100);
 /// The longest UDP payload that is tried: what fits into a jumbo frame of 9,000 bytes, or into a packet of the
 /// loopback interface. On another path its probes are lost, which nothing waits for.
 const MAX_DATAGRAM: u16 = 8_952;
@@ -136,6 +139,7 @@ fn transport_config(settings: &Settings) -> TransportConfig {
     let mut mtu = MtuDiscoveryConfig::default();
     mtu.upper_bound(MAX_DATAGRAM);
     config
+        .initial_rtt(INITIAL_RTT)
         .mtu_discovery_config(Some(mtu))
         .max_concurrent_uni_streams(0_u32.into())
         .max_concurrent_bidi_streams(settings.streams_with_reserve().into())

@@ -12,6 +12,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use macula_crdt::{Change as Entry, Changes, Value};
 use macula_engine::{Engine, Event, Events, Gone, NodeId, Refusal};
 use parking_lot::RwLock;
@@ -106,13 +107,17 @@ impl Driver {
             let timer = self.next_timer();
             let changed = Arc::clone(&self.changed);
             tokio::select! {
-                // Who is connected is known before what they say.
-                biased;
                 event = self.events.next() => match event {
                     Some(event) => self.peer(event),
                     None => return,
                 },
-                Some((from, message)) = self.heard.recv() => self.hear(from, &message),
+                Some((from, message)) = self.heard.recv() => {
+                    // Who is connected is known before what they say.
+                    while let Some(Some(event)) = self.events.next().now_or_never() {
+                        self.peer(event);
+                    }
+                    self.hear(from, &message);
+                }
                 command = self.commands.recv() => match command {
                     Some(Command::Announce(reply)) => self.announce(reply),
                     Some(Command::Leave(reply)) => {

@@ -240,7 +240,7 @@ impl<I: Id, K: Item, T: Item> Machine<I, K, T> {
         match input {
             Input::PeerUp(id) => {
                 if id != self.me.id && self.peers.connect(&id, &self.settings, now.since) {
-                    self.repeat_to(vec![id], Delta::default());
+                    self.greet(id);
                 }
             }
             Input::PeerDown(id) => self.peers.disconnect(&id),

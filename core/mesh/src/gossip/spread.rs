@@ -3,7 +3,7 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use macula_crdt::{Codec, Delta, Id};
+use macula_crdt::{Codec, Delta, Digest, Id};
 
 use super::{
     machine::{Item, Machine, Now, Part},
@@ -164,6 +164,15 @@ impl<I: Id, K: Item, T: Item> Machine<I, K, T> {
         } else if self.spread.hot.len() > self.settings.rounds as usize {
             self.spread.hot.pop_front();
         }
+    }
+
+    /// Tells a new peer what this node has: all of it, if that is little.
+    pub(super) fn greet(&mut self, peer: I) {
+        let all = match self.state.len() <= MAX_HOT {
+            true => self.state.delta_for(&Digest::default()),
+            false => Delta::default(),
+        };
+        self.repeat_to(vec![peer], all);
     }
 
     /// Tells some peers what this node has, by its fingerprint, and a delta if it is small.
