@@ -119,12 +119,23 @@ fn what_is_said_of_keys_reads_back_as_it_was() {
 }
 
 #[test]
-fn a_payload_is_not_copied() {
-    let frame = Bytes::from(Link::Event(event()).encode());
-    let Ok(Link::Event(read)) = decode(&frame) else {
-        panic!("expected the event");
+fn a_small_payload_stands_for_itself_and_a_large_one_is_not_copied() {
+    let check = |length: usize, shares: bool| {
+        let mut event = event();
+        event.payload = vec![b' '; length].into();
+        let frame = Bytes::from(Link::Event(event).encode());
+        let Ok(Link::Event(read)) = decode(&frame) else {
+            panic!("expected the event");
+        };
+        assert_eq!(read.payload.len(), length);
+        assert_eq!(
+            frame.as_ptr_range().contains(&read.payload.as_ptr()),
+            shares
+        );
     };
-    assert!(frame.as_ptr_range().contains(&read.payload.as_ptr()));
+    check(128, false);
+    check((32 << 10) - 1, false);
+    check(32 << 10, true);
 }
 
 #[test]
