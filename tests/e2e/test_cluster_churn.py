@@ -4,9 +4,8 @@ import asyncio
 import contextlib
 import time
 
-import macula
-
 from cluster import NO_QUOTAS, begin
+from reader import Reader
 from server import wait_for
 from spread import connect
 
@@ -56,29 +55,6 @@ async def serve_alone(mesh, procedure, other):
             await asyncio.sleep(0.02)
 
 
-class Reader:
-    """Keeps what comes to a subscription at one node, gaps as well."""
-
-    def __init__(self, mesh):
-        self.events = []
-        self.gaps = []
-        self.subscription = mesh.subscribe("churn.**", queue=100_000)
-        self.task = asyncio.create_task(self.read())
-
-    async def read(self):
-        async for delivery in self.subscription.deliveries():
-            if isinstance(delivery, macula.Gap):
-                self.gaps.append(delivery)
-            else:
-                self.events.append(delivery.payload)
-
-    async def has(self, last):
-        deadline = time.monotonic() + SECONDS
-        while not self.events or self.events[-1] != last:
-            assert time.monotonic() < deadline, f"no event {last}, but {self.events} and {self.gaps}"
-            await asyncio.sleep(0.02)
-
-
 class Publisher:
     """Publishes numbers, each once."""
 
@@ -116,7 +92,7 @@ def test_lesson_1_a_publish_crosses_as_many_links_as_nodes_want_it_while_nodes_c
 async def come_and_go(first, second, third, bystander, guest, passer_by):
     async with contextlib.AsyncExitStack() as stack:
         meshes = [await stack.enter_async_context(connect(node)) for node in (first, second, third)]
-        stable = [Reader(mesh) for mesh in meshes]
+        stable = [Reader(mesh, "churn.**", queue=100_000) for mesh in meshes]
         for reader in stable:
             await reader.subscription.ready()
         publisher = Publisher(meshes[0])
@@ -129,11 +105,11 @@ async def come_and_go(first, second, third, bystander, guest, passer_by):
             # The guest has said that it wants the events, and the others have heard it.
             guest_mesh = await connect(guest)
             await serve_alone(guest_mesh, f"guest.life{life}", meshes[0])
-            visitor = Reader(guest_mesh)
+            visitor = Reader(guest_mesh, "churn.**", queue=100_000)
             await visitor.subscription.ready()
             before, at_guest = forwarded(first), received(guest)
             await publisher.burst(lambda: again(passer_by))
-            await visitor.has(publisher.published - 1)
+            await visitor.has_come_to(publisher.published - 1)
             assert visitor.events == list(range(publisher.published - BURST, publisher.published))
             assert forwarded(first) - before == 3 * BURST
             assert received(guest) - at_guest == BURST
@@ -163,7 +139,7 @@ async def come_and_go(first, second, third, bystander, guest, passer_by):
                 guest.ready()
 
         for reader in stable:
-            await reader.has(publisher.published - 1)
+            await reader.has_come_to(publisher.published - 1)
             assert reader.events == list(range(publisher.published))
             # Nobody knows whether a node that begins anew had published something: each time is told, once.
             assert all((gap.reason, gap.missed) == ("link", None) for gap in reader.gaps)

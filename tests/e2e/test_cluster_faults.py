@@ -10,6 +10,7 @@ import pytest
 
 import macula
 from cluster import NO_QUOTAS, begin, several
+from reader import Reader
 from spread import connect
 
 NODES = 10
@@ -46,31 +47,6 @@ async def refused(mesh, procedure):
     with pytest.raises(macula.Problem) as refusal:
         await mesh.call(procedure)
     return refusal.value.code
-
-
-class Reader:
-    """What comes to a subscription, gaps as well."""
-
-    def __init__(self, mesh, pattern):
-        self.events = []
-        self.gaps = []
-        self.subscription = mesh.subscribe(pattern)
-        self.task = asyncio.create_task(self.read())
-
-    async def read(self):
-        async for delivery in self.subscription.deliveries():
-            if isinstance(delivery, macula.Gap):
-                self.gaps.append(delivery)
-            else:
-                self.events.append(delivery.payload)
-
-    async def has(self, events):
-        async def same():
-            return self.events == events
-
-        with contextlib.suppress(AssertionError):
-            await until("events", same)
-        assert self.events == events, self.gaps
 
 
 async def publish(mesh, topic, payloads):

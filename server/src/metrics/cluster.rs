@@ -11,6 +11,8 @@ use prometheus_client::{
     registry::Unit,
 };
 
+use super::readings::{counters, gauges};
+
 /// One node, by its id.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Of {
@@ -40,125 +42,119 @@ fn sizes(figures: &Figures, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result 
     let (gossip, engine) = (&figures.gossip, &figures.engine);
     let now = [
         (
-            "known_nodes",
+            "cluster_known_nodes",
             "Other nodes that were heard of, connected or not",
             figures.nodes as u64,
         ),
         (
-            "state_entries",
+            "cluster_state_entries",
             "Entries of the cluster's state",
             gossip.entries as u64,
         ),
         (
-            "gossip_agreeing",
+            "cluster_gossip_agreeing",
             "Connected nodes that are known to have the state that this one has",
             gossip.agreeing as u64,
         ),
         (
-            "connections",
+            "cluster_connections",
             "Connections to other nodes: more than nodes while two have dialled each other at once",
             engine.connections as u64,
         ),
         (
-            "streams",
+            "cluster_streams",
             "Streams open to and from other nodes",
             engine.streams as u64,
         ),
         (
-            "streams_waiting",
+            "cluster_streams_waiting",
             "Streams from other nodes that wait to be taken",
             engine.waiting as u64,
         ),
         (
-            "dht_peers",
+            "cluster_dht_peers",
             "Nodes in the routing table of the DHT",
             engine.dht_peers,
         ),
         (
-            "dht_records",
+            "cluster_dht_records",
             "Values kept in the DHT here",
             engine.dht_records,
         ),
         (
-            "dht_providers",
+            "cluster_dht_providers",
             "Provider records kept in the DHT here",
             engine.dht_providers,
         ),
     ];
-    for (name, help, value) in now {
-        let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
-        let name = format!("cluster_{name}");
-        gauge.encode(encoder.encode_descriptor(&name, help, None, gauge.metric_type())?)?;
-    }
-    Ok(())
+    gauges(&now, encoder)
 }
 
 fn totals(figures: &Figures, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
     let (gossip, engine) = (&figures.gossip, &figures.engine);
     let total = [
-        ("gossip_sent", "Messages of gossip sent", gossip.sent),
         (
-            "gossip_sent_bytes",
+            "cluster_gossip_sent",
+            "Messages of gossip sent",
+            gossip.sent,
+        ),
+        (
+            "cluster_gossip_sent_bytes",
             "Bytes of gossip sent",
             gossip.sent_bytes,
         ),
         (
-            "gossip_received",
+            "cluster_gossip_received",
             "Messages of gossip read",
             gossip.received,
         ),
         (
-            "gossip_refused",
+            "cluster_gossip_refused",
             "Messages of gossip refused",
             gossip.refused,
         ),
         (
-            "streams_opened",
+            "cluster_streams_opened",
             "Streams opened to other nodes",
             engine.streams_opened,
         ),
         (
-            "streams_accepted",
+            "cluster_streams_accepted",
             "Streams taken from other nodes",
             engine.streams_accepted,
         ),
         (
-            "streams_unclaimed",
+            "cluster_streams_unclaimed",
             "Streams from other nodes that were reset, as too many waited",
             engine.streams_unclaimed,
         ),
         (
-            "connected",
+            "cluster_connected",
             "Times that another node was connected",
             engine.connected,
         ),
         (
-            "disconnected",
+            "cluster_disconnected",
             "Times that another node was lost or left",
             engine.disconnected,
         ),
         (
-            "probes_missed",
+            "cluster_probes_missed",
             "Probes of other nodes without an answer",
             engine.probes_missed,
         ),
         (
-            "probed_out",
+            "cluster_probed_out",
             "Connections closed as two probes stayed without an answer",
             engine.probed_out,
         ),
         (
-            "dht_refused",
+            "cluster_dht_refused",
             "Records refused as the store of the DHT was full",
             engine.dht_refused,
         ),
     ];
-    for (name, help, value) in total {
-        let counter = ConstCounter::new(value);
-        let name = format!("cluster_{name}");
-        counter.encode(encoder.encode_descriptor(&name, help, None, counter.metric_type())?)?;
-    }
-    Ok(())
+    counters(&total, encoder)
 }
 
 fn refusals(

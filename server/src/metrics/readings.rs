@@ -44,10 +44,8 @@ impl Collector for Readings {
                 status.members,
             ),
         ];
-        for (name, help, value) in now {
-            let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
-            gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
-        }
+        let now = now.map(|(name, help, value)| (name, help, value as u64));
+        gauges(&now, &mut encoder)?;
         let total = [
             ("published", "Events published", status.published),
             (
@@ -72,18 +70,31 @@ impl Collector for Readings {
                 status.received,
             ),
         ];
-        for (name, help, value) in total {
-            let counter = ConstCounter::new(value);
-            counter.encode(encoder.encode_descriptor(
-                name,
-                help,
-                None,
-                counter.metric_type(),
-            )?)?;
-        }
+        counters(&total, &mut encoder)?;
         match self.mesh.cluster() {
             Some(cluster) => super::cluster::encode(cluster, &mut encoder),
             None => Ok(()),
         }
     }
+}
+
+/// A figure without labels: its name, what it is, and how much.
+pub(super) type Figure = (&'static str, &'static str, u64);
+
+/// Writes how much there is now.
+pub(super) fn gauges(figures: &[Figure], encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+    for (name, help, value) in figures {
+        let gauge = ConstGauge::new(i64::try_from(*value).unwrap_or(i64::MAX));
+        gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
+    }
+    Ok(())
+}
+
+/// Writes how much there was since the start.
+pub(super) fn counters(figures: &[Figure], encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+    for (name, help, value) in figures {
+        let counter = ConstCounter::new(*value);
+        counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)?;
+    }
+    Ok(())
 }

@@ -12,8 +12,8 @@ pub struct Settings {
     /// Milliseconds after which nothing is kept any more for a node whose connection broke. Default 3,000, so that
     /// a node that has died is gone everywhere within 10 s of it. Events for it wait in its queue until then.
     pub lapse_ms: u64,
-    /// Seconds after which a node that does not come back is taken out of the state of the cluster. Default 60. It
-    /// may come back at any time.
+    /// Seconds after which a node that does not come back is taken out of the state of the cluster, unless another node
+    /// sees it. Default 60. It may come back at any time.
     pub forget_seconds: u64,
     /// Milliseconds that a new subscription or service waits until the connected nodes know of it. Default 500. After
     /// it they learn of it all the same.
