@@ -2,7 +2,6 @@
 
 use std::{net::UdpSocket, sync::Arc, time::Duration};
 
-use macula_mesh::cluster::TurnLater;
 use quinn::{
     Endpoint, EndpointConfig, IdleTimeout, Incoming, ServerConfig, TransportConfig, VarInt,
     crypto::rustls::QuicServerConfig,
@@ -14,6 +13,7 @@ use super::{Shared, h3, limits::Place, settings::Settings};
 use crate::{
     conn::Protocol,
     metrics::{ConnectionGuard, Refusal},
+    turn::TurnLater,
 };
 
 /// `H3_NO_ERROR` (RFC 9114 §8.1).
