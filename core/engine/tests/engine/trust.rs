@@ -87,11 +87,8 @@ async fn one_that_was_revoked_comes_back_by_a_later_token() {
     let membership = Membership::open(directory.path(), key.id(), Some(token), SystemTime::now());
     let mut node = start(config(key, membership.unwrap(), &[&seed])).await;
     node.connected(seed.id()).await;
-    assert_eq!(
-        seed.refused(Refusal::Revoked).await,
-        1,
-        "by what it had before"
-    );
+    // By what it had before.
+    assert!(seed.refused(Refusal::Revoked).await >= 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
