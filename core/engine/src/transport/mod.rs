@@ -45,7 +45,6 @@ use crate::{
     admission::{Admission, Denied},
     key::NodeKey,
     settings::Settings,
-    turn::TurnLater,
 };
 
 /// How long TLS may take.
@@ -165,7 +164,7 @@ fn bind(address: SocketAddr, server: Option<ServerConfig>) -> io::Result<Endpoin
     let _ = socket.set_recv_buffer_size(SOCKET_BUFFER);
     let _ = socket.set_send_buffer_size(SOCKET_BUFFER);
     socket.bind(&address.into())?;
-    let runtime = Arc::new(TurnLater);
+    let runtime = Arc::new(quinn::TokioRuntime);
     let mut config = EndpointConfig::default();
     config
         .max_udp_payload_size(MAX_DATAGRAM)
