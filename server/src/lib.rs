@@ -5,7 +5,7 @@
 //! - [`node`]: composes a node out of all the others.
 //! - [`cli`], [`config`], [`logging`]: how it is told what to do, and tells what it does.
 //! - [`commands`]: what the program does as a client of a node.
-//! - [`transport`]: bytes to requests and responses to bytes; [`tls`]: its certificates; `turn`: how quinn runs.
+//! - [`transport`]: bytes to requests and responses to bytes; [`tls`]: its certificates.
 //! - [`webtransport`]: sessions over HTTP/3, as the API sees them.
 //! - [`conn`]: what a request knows of the connection it came on.
 //! - [`stack`]: what happens to each request before and after its handler.
@@ -31,5 +31,4 @@ pub mod session;
 pub mod stack;
 pub mod tls;
 pub mod transport;
-mod turn;
 pub mod webtransport;

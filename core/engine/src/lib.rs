@@ -8,7 +8,7 @@
 //! - [`trust`]: certificates, join tokens, revocations; pure.
 //! - [`membership`]: what a node shows and checks.
 //! - `admission`, `doorman`, `frame`: the greeting, before anything else is said on a connection.
-//! - `transport`: QUIC for the swarm. `turn`: how its drivers run.
+//! - `transport`: QUIC for the swarm.
 //! - [`streams`]: streams of callers.
 //! - [`dht`]: providers and values.
 //! - `swarm`, `driver`: libp2p's parts and ours, and the task that drives them.
@@ -42,7 +42,6 @@ pub mod streams;
 mod swarm;
 mod transport;
 pub mod trust;
-mod turn;
 
 pub use config::{Config, StartError};
 pub use dht::DhtError;
@@ -60,4 +59,3 @@ pub use trust::{
     authority::Authority, certificate::Certificate, invite::JoinToken, refusal::Refusal,
     revocation::Revocation,
 };
-pub use turn::TurnLater;

@@ -21,6 +21,7 @@ mod linger;
 mod quic;
 pub mod settings;
 mod tcp;
+mod turn;
 mod unread;
 
 use std::{sync::Arc, time::Duration};

@@ -9,11 +9,10 @@ use quinn::{
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
 
-use super::{Shared, h3, limits::Place, settings::Settings};
+use super::{Shared, h3, limits::Place, settings::Settings, turn::TurnLater};
 use crate::{
     conn::Protocol,
     metrics::{ConnectionGuard, Refusal},
-    turn::TurnLater,
 };
 
 /// `H3_NO_ERROR` (RFC 9114 §8.1).

@@ -37,7 +37,7 @@ mod turns;
 
 pub use handle::{Cluster, Config, Error, Figures, Member};
 pub use macula_engine::{
-    Authority, ClusterId, JoinToken, Membership, NodeId, NodeKey, Refusal, Seed, Stats, TurnLater,
+    Authority, ClusterId, JoinToken, Membership, NodeId, NodeKey, Refusal, Seed, Stats,
     membership::AUTHORITY_FILE,
 };
 pub use settings::Settings;
