@@ -11,17 +11,23 @@ use std::{
 use serde_json::Value;
 
 /// Dependencies of each crate of ours on others of ours.
-const OURS: [(&str, &[&str]); 9] = [
+const OURS: [(&str, &[&str]); 10] = [
     ("macula-proto", &[]),
     ("macula-crdt", &[]),
-    ("macula-engine", &[]),
+    ("macula-quic", &[]),
+    ("macula-engine", &["macula-quic"]),
     (
         "macula-mesh",
         &["macula-crdt", "macula-engine", "macula-proto"],
     ),
     (
         "macula-server",
-        &["macula-client", "macula-mesh", "macula-proto"],
+        &[
+            "macula-client",
+            "macula-mesh",
+            "macula-proto",
+            "macula-quic",
+        ],
     ),
     ("macula-openapi", &["macula-server"]),
     ("macula-tests", &[]),

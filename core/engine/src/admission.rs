@@ -48,6 +48,9 @@ pub(crate) struct Facts {
     pub(crate) connection: quinn::Connection,
 }
 
+/// What a greeting is said on.
+type Stream = (quinn::SendStream, quinn::RecvStream);
+
 /// Why there is no connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Denied {
@@ -112,11 +115,19 @@ impl Admission {
         dialed: bool,
     ) -> Result<Facts, Denied> {
         let address = connection.remote_address();
+        // A stream that is dropped ends, which the peer must not hear before it hears why.
+        let mut kept = None;
         let greeting = async {
-            if dialed {
-                self.say_hello(&connection, node).await
+            let stream = if dialed {
+                connection.open_bi().await
             } else {
-                self.welcome(&connection, node).await
+                connection.accept_bi().await
+            };
+            let stream = kept.insert(stream.map_err(|error| lost(&error))?);
+            if dialed {
+                self.say_hello(&connection, stream, node).await
+            } else {
+                self.welcome(&connection, stream, node).await
             }
         };
         let greeted = tokio::time::timeout(self.deadline, greeting).await;
@@ -125,7 +136,8 @@ impl Admission {
             Err(denied) => {
                 self.note(denied, node, address, dialed);
                 if let Denied::ByUs(why) = denied {
-                    connection.close(code::refusal(why), why.name().as_bytes());
+                    let name = why.name().as_bytes();
+                    macula_quic::close(&connection, code::refusal(why), name);
                 }
                 return Err(denied);
             }
@@ -174,10 +186,9 @@ impl Admission {
     async fn say_hello(
         &self,
         connection: &quinn::Connection,
+        (send, receive): &mut Stream,
         node: NodeId,
     ) -> Result<(Certificate, About), Denied> {
-        let opened = connection.open_bi().await;
-        let (mut send, mut receive) = opened.map_err(|error| lost(&error))?;
         let (certificate, invite) = match self.membership.credential() {
             Some(Credential::Certificate(text)) => (Some(text), None),
             Some(Credential::Invite(text)) => (None, Some(text)),
@@ -190,9 +201,9 @@ impl Admission {
             invite,
             about: self.about(),
         };
-        let written = frame::write(&mut send, &hello).await;
+        let written = frame::write(send, &hello).await;
         written.map_err(|error| broken(connection, &error))?;
-        let answer = frame::read(&mut receive).await;
+        let answer = frame::read(receive).await;
         let Frame::Welcome {
             certificate,
             issued,
@@ -209,7 +220,7 @@ impl Admission {
             let taken = self.membership.take(&text, self.node, now);
             taken.map_err(Denied::ByUs)?;
         }
-        let written = frame::write(&mut send, &Frame::Done).await;
+        let written = frame::write(send, &Frame::Done).await;
         written.map_err(|error| broken(connection, &error))?;
         let _ = send.finish();
         Ok((certificate, about))
@@ -218,11 +229,10 @@ impl Admission {
     async fn welcome(
         &self,
         connection: &quinn::Connection,
+        (send, receive): &mut Stream,
         node: NodeId,
     ) -> Result<(Certificate, About), Denied> {
-        let accepted = connection.accept_bi().await;
-        let (mut send, mut receive) = accepted.map_err(|error| lost(&error))?;
-        let hello = frame::read(&mut receive).await;
+        let hello = frame::read(receive).await;
         let Frame::Hello {
             level,
             cluster,
@@ -255,9 +265,9 @@ impl Admission {
             issued: new.then(|| certificate.text().to_owned()),
             about: self.about(),
         };
-        let written = frame::write(&mut send, &welcome).await;
+        let written = frame::write(send, &welcome).await;
         written.map_err(|error| broken(connection, &error))?;
-        match frame::read(&mut receive).await {
+        match frame::read(receive).await {
             Ok(Frame::Done) => Ok((certificate, about)),
             Ok(_) => Err(Denied::ByUs(Refusal::Malformed)),
             Err(error) => Err(unread(connection, &error)),

@@ -21,7 +21,6 @@ mod linger;
 mod quic;
 pub mod settings;
 mod tcp;
-mod turn;
 mod unread;
 
 use std::{sync::Arc, time::Duration};

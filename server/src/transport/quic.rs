@@ -2,6 +2,7 @@
 
 use std::{net::UdpSocket, sync::Arc, time::Duration};
 
+use macula_quic::{TurnLater, farewell::Congestion};
 use quinn::{
     Endpoint, EndpointConfig, IdleTimeout, Incoming, ServerConfig, TransportConfig, VarInt,
     crypto::rustls::QuicServerConfig,
@@ -9,7 +10,7 @@ use quinn::{
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
 
-use super::{Shared, h3, limits::Place, settings::Settings, turn::TurnLater};
+use super::{Shared, h3, limits::Place, settings::Settings};
 use crate::{
     conn::Protocol,
     metrics::{ConnectionGuard, Refusal},
@@ -56,6 +57,7 @@ pub(super) fn endpoint(
 ) -> anyhow::Result<Endpoint> {
     let mut transport = TransportConfig::default();
     transport
+        .congestion_controller_factory(Arc::new(Congestion::default()))
         .max_concurrent_bidi_streams(FIRST_STREAMS.min(settings.max_streams).into())
         .max_concurrent_uni_streams(UNI_STREAMS.into())
         .max_idle_timeout(Some(IdleTimeout::try_from(SILENCE)?))
@@ -141,7 +143,8 @@ async fn establish(
         let _under_way = under_way;
         if timeout_at(deadline, established).await.is_err() {
             metrics.connection_refused(Protocol::Http3, Refusal::Handshake);
-            handshaking.close(EXCESSIVE_LOAD, b"the handshake took too long");
+            let reason = b"the handshake took too long";
+            macula_quic::close(&handshaking, EXCESSIVE_LOAD, reason);
         }
     });
     let open = shared.metrics.connection_opened(Protocol::Http3);

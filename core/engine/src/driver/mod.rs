@@ -157,9 +157,8 @@ impl Driver {
                 self.switchboard.counters.refuse(why);
                 let name = why.name();
                 tracing::warn!(node = %line.facts.node, reason = name, "a peer is a member no longer");
-                line.facts
-                    .connection
-                    .close(code::refusal(why), name.as_bytes());
+                let connection = &line.facts.connection;
+                macula_quic::close(connection, code::refusal(why), name.as_bytes());
             }
         }
     }
@@ -377,7 +376,7 @@ impl Driver {
                 self.switchboard.counters.probes_missed.add();
                 if !line.heard_at_probe() {
                     self.switchboard.counters.probed_out.add();
-                    line.facts.connection.close(code::SILENT, b"silent");
+                    macula_quic::close(&line.facts.connection, code::SILENT, b"silent");
                 }
             }
         }
@@ -386,7 +385,7 @@ impl Driver {
     /// Says goodbye to everybody.
     async fn leave(&mut self) {
         for line in self.switchboard.all() {
-            line.facts.connection.close(code::LEAVING, b"goodbye");
+            macula_quic::close(&line.facts.connection, code::LEAVING, b"goodbye");
         }
         let closing = async {
             while self.switchboard.connections().0 > 0 {

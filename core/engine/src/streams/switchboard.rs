@@ -227,7 +227,7 @@ impl Switchboard {
             let dead = old.facts.boot != line.facts.boot;
             if dead {
                 let superseded = crate::transport::code::SUPERSEDED;
-                old.facts.connection.close(superseded, b"restarted");
+                macula_quic::close(&old.facts.connection, superseded, b"restarted");
             }
             !dead
         });

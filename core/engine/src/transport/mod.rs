@@ -35,6 +35,7 @@ use libp2p::{
         transport::{DialOpts, ListenerId, TransportError, TransportEvent},
     },
 };
+use macula_quic::{TurnLater, farewell::Congestion};
 use quinn::{
     ClientConfig, Connecting, Endpoint, EndpointConfig, MtuDiscoveryConfig, ServerConfig,
     TransportConfig,
@@ -138,6 +139,7 @@ fn transport_config(settings: &Settings) -> TransportConfig {
     let mut mtu = MtuDiscoveryConfig::default();
     mtu.upper_bound(MAX_DATAGRAM);
     config
+        .congestion_controller_factory(Arc::new(Congestion::default()))
         .initial_rtt(INITIAL_RTT)
         .mtu_discovery_config(Some(mtu))
         .max_concurrent_uni_streams(0_u32.into())
@@ -164,7 +166,7 @@ fn bind(address: SocketAddr, server: Option<ServerConfig>) -> io::Result<Endpoin
     let _ = socket.set_recv_buffer_size(SOCKET_BUFFER);
     let _ = socket.set_send_buffer_size(SOCKET_BUFFER);
     socket.bind(&address.into())?;
-    let runtime = Arc::new(quinn::TokioRuntime);
+    let runtime = Arc::new(TurnLater);
     let mut config = EndpointConfig::default();
     config
         .max_udp_payload_size(MAX_DATAGRAM)

@@ -57,7 +57,7 @@ impl Drop for Muxer {
 /// Closes a connection, unless it is closed: why it was is asked later.
 fn close(connection: &quinn::Connection) {
     if connection.close_reason().is_none() {
-        connection.close(code::UNNEEDED, b"");
+        macula_quic::close(connection, code::UNNEEDED, b"");
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use macula_engine::{Authority, Certificate, DialError, Event, Gone, Membership, NodeKey, Refusal};
 
-use crate::support::{Node, TTL, config, eventually, founder, joiner, soon, start};
+use crate::support::{TTL, config, eventually, founder, joiner, soon, start};
 
 /// A node with this certificate dials a member, and is refused for this reason by it.
 async fn check(certificate: impl Fn(&Authority, &NodeKey) -> Certificate, why: Refusal) {
@@ -20,16 +20,6 @@ async fn check(certificate: impl Fn(&Authority, &NodeKey) -> Certificate, why: R
     assert_eq!(stranger.refused_by_others(why).await, 1);
     assert!(!seed.knows(stranger.id()));
     assert_eq!(seed.stats().await.connected, 0);
-}
-
-/// A node that had to go is not let in again. It dials by itself meanwhile, so that one dial may meet another that ends.
-async fn is_refused(node: &Node, seed: &Node, why: Refusal) {
-    eventually("it is refused with the reason", async || {
-        let dialed = node.engine.dial(&seed.seed()).await;
-        assert!(dialed.is_err(), "{dialed:?}");
-        dialed == Err(DialError::Refused(why))
-    })
-    .await;
 }
 
 fn hour_ago() -> SystemTime {
@@ -61,12 +51,12 @@ async fn one_that_is_revoked_is_refused_and_has_to_go_if_it_is_in() {
         why: Gone::Refused(Refusal::Revoked),
     };
     assert_eq!(node.event().await, gone);
-    is_refused(&node, &seed, Refusal::Revoked).await;
-    eventually("it is counted", async || {
-        seed.refused(Refusal::Revoked).await >= 2
+    let dialed = soon(node.engine.dial(&seed.seed())).await;
+    assert_eq!(dialed, Err(DialError::Refused(Refusal::Revoked)));
+    eventually("it is counted, and known no more", async || {
+        seed.refused(Refusal::Revoked).await >= 2 && !seed.knows(node.id())
     })
     .await;
-    assert!(!seed.knows(node.id()));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -87,8 +77,11 @@ async fn one_that_was_revoked_comes_back_by_a_later_token() {
     let membership = Membership::open(directory.path(), key.id(), Some(token), SystemTime::now());
     let mut node = start(config(key, membership.unwrap(), &[&seed])).await;
     node.connected(seed.id()).await;
-    // By what it had before.
-    assert!(seed.refused(Refusal::Revoked).await >= 1);
+    assert_eq!(
+        seed.refused(Refusal::Revoked).await,
+        1,
+        "by what it had before"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -104,7 +97,8 @@ async fn one_whose_certificate_expires_has_to_go() {
         panic!("expected an end");
     };
     assert_eq!(why, Gone::Refused(Refusal::Expired));
-    is_refused(&node, &seed, Refusal::Expired).await;
+    let dialed = soon(node.engine.dial(&seed.seed())).await;
+    assert_eq!(dialed, Err(DialError::Refused(Refusal::Expired)));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -72,7 +72,7 @@ impl Streams {
 
 /// A QUIC connection for h3.
 pub(super) struct Connection {
-    quic: h3_quinn::Connection,
+    opener: Opener,
     requests: Arrivals,
     unidirectional: Arrivals,
     sorter: Sorter,
@@ -91,7 +91,7 @@ impl Connection {
         max_head_bytes: u64,
     ) -> Self {
         Self {
-            quic: h3_quinn::Connection::new(quic),
+            opener: Opener::new(quic),
             requests,
             unidirectional,
             sorter,
@@ -132,7 +132,7 @@ impl quic::Connection<Bytes> for Connection {
     }
 
     fn opener(&self) -> Opener {
-        Opener(quic::Connection::<Bytes>::opener(&self.quic))
+        self.opener.clone()
     }
 }
 
@@ -148,16 +148,28 @@ impl quic::OpenStreams<Bytes> for Connection {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Self::SendStream, StreamErrorIncoming>> {
-        self.quic.poll_open_send(cx)
+        self.opener.poll_open_send(cx)
     }
 
     fn close(&mut self, code: Code, reason: &[u8]) {
-        quic::OpenStreams::<Bytes>::close(&mut self.quic, code, reason);
+        self.opener.close(code, reason);
     }
 }
 
-/// Opens streams in one direction.
-pub(super) struct Opener(h3_quinn::OpenStreams);
+/// Opens streams in one direction, and closes.
+#[derive(Clone)]
+pub(super) struct Opener {
+    quic: quinn::Connection,
+    streams: h3_quinn::OpenStreams,
+}
+
+impl Opener {
+    fn new(quic: quinn::Connection) -> Self {
+        let connection = h3_quinn::Connection::new(quic.clone());
+        let streams = quic::Connection::<Bytes>::opener(&connection);
+        Self { quic, streams }
+    }
+}
 
 impl quic::OpenStreams<Bytes> for Opener {
     type BidiStream = Bidi;
@@ -171,11 +183,12 @@ impl quic::OpenStreams<Bytes> for Opener {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Self::SendStream, StreamErrorIncoming>> {
-        self.0.poll_open_send(cx)
+        self.streams.poll_open_send(cx)
     }
 
     fn close(&mut self, code: Code, reason: &[u8]) {
-        quic::OpenStreams::<Bytes>::close(&mut self.0, code, reason);
+        let code = VarInt::from_u64(code.value()).expect("a code of HTTP/3 has 62 bits");
+        macula_quic::close(&self.quic, code, reason);
     }
 }
 

@@ -63,7 +63,7 @@ impl Headless {
     fn one_more(&self) {
         if self.count.fetch_add(1, Ordering::Relaxed) >= MAX_HEADLESS {
             let reason = b"too many requests without a head";
-            self.quic.close(quic::EXCESSIVE_LOAD, reason);
+            macula_quic::close(&self.quic, quic::EXCESSIVE_LOAD, reason);
         }
     }
 }
@@ -81,7 +81,7 @@ pub(super) async fn serve(quic: quinn::Connection, peer: SocketAddr, shared: &Sh
         () = cut.cancelled() => {}
     }
     // Closing ends what is left: every stream of the connection fails.
-    quic.close(quic::NO_ERROR, b"");
+    macula_quic::close(&quic, quic::NO_ERROR, b"");
     requests.close();
     requests.wait().await;
 }

@@ -143,7 +143,7 @@ impl Sessions {
 
     /// Ends the connection, whose peer breaks the protocol.
     pub(super) fn break_off(&self, code: VarInt, reason: &str) {
-        self.0.quic.close(code, reason.as_bytes());
+        macula_quic::close(&self.0.quic, code, reason.as_bytes());
     }
 
     /// Brings each datagram to its session, until the connection ends.

@@ -25,7 +25,7 @@ impl Driver {
             if self.machine.state().members(&saying).is_empty() {
                 self.change(Change::Add(saying, ()));
             }
-            if !self.peers.is_connected(&node) {
+            if self.lives.contains_key(&node) && !self.peers.is_connected(&node) {
                 self.retire(&node);
             }
         }

@@ -18,7 +18,7 @@ use quinn::{AsyncTimer, AsyncUdpSocket, Runtime, TokioRuntime};
 
 /// Quinn's runtime of tokio, whose drivers run a turn later.
 #[derive(Debug)]
-pub(super) struct TurnLater;
+pub struct TurnLater;
 
 impl Runtime for TurnLater {
     fn new_timer(&self, at: Instant) -> Pin<Box<dyn AsyncTimer>> {
