@@ -74,6 +74,27 @@ impl<I: Id, K, V> Delta<I, K, V> {
         self.retired.0.iter()
     }
 
+    /// Without what it says of a member being retired.
+    #[must_use]
+    pub fn without_record(mut self, id: &I) -> Self {
+        self.retired.0.remove(id);
+        self
+    }
+
+    /// What it says of each member.
+    pub fn by_member(self) -> impl Iterator<Item = (I, Self)> {
+        let mut parts = BTreeMap::<I, Self>::new();
+        for (id, record) in self.retired.0 {
+            let part = parts.entry(id.clone()).or_default();
+            part.retired.0.insert(id, record);
+        }
+        for (actor, lane) in self.lanes {
+            let part = parts.entry(actor.id.clone()).or_default();
+            part.lanes.insert(actor, lane);
+        }
+        parts.into_iter()
+    }
+
     /// Each entry.
     pub fn entries(&self) -> impl Iterator<Item = &Entry<K, V>> {
         self.lanes.values().flat_map(|lane| lane.live.values())

@@ -71,6 +71,11 @@ impl<K, V> Lane<K, V> {
         Some(entry)
     }
 
+    /// The dots that were seen and are not there any more.
+    pub(crate) fn removed(&self) -> Ranges {
+        self.seen.without(self.live.keys().copied())
+    }
+
     /// The join of two causal states: what only one side has stays if the other has not seen it.
     pub(crate) fn join(
         &mut self,

@@ -171,6 +171,40 @@ impl<I: Id, K: Ord + Clone, V: Clone> State<I, K, V> {
         changes
     }
 
+    /// Parts what a delta says of some members into what may be merged, and what would end something: removals and
+    /// retirements that are news here. The second part has no entries. Each lane of the first names the dots of its
+    /// entries only, where the second has the rest.
+    #[must_use]
+    pub fn part_ends(
+        &self,
+        mut delta: Delta<I, K, V>,
+        of: impl Fn(&I) -> bool,
+    ) -> (Delta<I, K, V>, Delta<I, K, V>) {
+        let mut ends = Delta::default();
+        let records = delta.retired.beyond(&self.all.retired);
+        for (id, record) in records.0.into_iter().filter(|(id, _)| of(id)) {
+            delta.retired.0.remove(&id);
+            ends.retired.0.insert(id, record);
+        }
+        for (actor, lane) in &mut delta.lanes {
+            if !of(&actor.id) || self.is_retired(actor) {
+                continue;
+            }
+            let ended = lane.removed();
+            let known = self.all.lanes.get(actor).map(Lane::removed);
+            if !known.unwrap_or_default().covers(&ended) {
+                lane.seen = lane.live.keys().copied().collect();
+                let lane = Lane {
+                    seen: ended,
+                    ..Lane::default()
+                };
+                ends.lanes.insert(actor.clone(), lane);
+            }
+        }
+        delta.lanes.retain(|_, lane| !lane.seen.is_empty());
+        (delta, ends)
+    }
+
     /// Brings the index up to date.
     fn follow(&mut self, changes: &Changes<I, K, V>) {
         for change in &changes.removed {

@@ -47,6 +47,28 @@ proptest! {
     }
 
     #[test]
+    fn a_part_that_ends_nothing_leaves_what_is_there_and_both_parts_are_the_whole(
+        steps in vec(step(), 1..80),
+        who in [0..REPLICAS, 0..REPLICAS],
+        of in 0..REPLICAS,
+    ) {
+        let world = World::after(steps);
+        let [a, b] = who.map(|id| &world.sites[usize::from(id)].state);
+        let (rest, ends) = a.part_ends(b.whole(), |id| *id <= of);
+        prop_assert_eq!(ends.len(), 0);
+        prop_assert!(ends.actors().all(|actor| actor.id <= of));
+        let mut with_rest = a.clone();
+        let changes = with_rest.merge(rest);
+        prop_assert!(changes.removed.iter().all(|change| change.dot.actor.id > of));
+        let (_, again) = with_rest.part_ends(b.whole(), |id| *id <= of);
+        prop_assert_eq!(&again, &ends, "it is news still");
+        with_rest.merge(ends);
+        prop_assert_eq!(&with_rest, &joined(a, b));
+        let (_, none) = with_rest.part_ends(b.whole(), |id| *id <= of);
+        prop_assert!(none.is_empty());
+    }
+
+    #[test]
     fn deltas_and_their_pieces_say_what_the_whole_says(
         steps in vec(step(), 1..80),
         who in [0..REPLICAS, 0..REPLICAS, 0..REPLICAS],

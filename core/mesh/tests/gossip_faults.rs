@@ -283,16 +283,57 @@ fn a_node_that_was_retired_comes_back_with_what_it_had_said() {
     pair.pass(Duration::from_secs(1));
     assert_eq!(pair.reborn, 1);
     assert_eq!((pair.keys(0), pair.keys(1)), (vec![1, 2], vec![1, 2]));
-    // Again at once: it waits, so that who provokes it costs little.
+    // Again at once: it goes on as it is for a while, so that who provokes it costs little.
     let again = pair.nodes[0].me().incarnation;
     assert!(again > before);
     pair.change(1, retire(again));
     pair.pass(Duration::from_secs(2));
-    let now = pair.now;
-    let change = pair.nodes[0].change(Change::Add(3, vec![]), now);
-    assert_eq!((pair.reborn, change), (1, Err(ChangeError::Retired)));
+    pair.change(0, Change::Add(3, vec![]));
+    assert_eq!((pair.reborn, pair.keys(0)), (1, vec![1, 2, 3]));
     pair.pass(Duration::from_secs(10));
-    assert_eq!((pair.reborn, pair.keys(1)), (2, vec![1, 2]));
+    assert_eq!((pair.reborn, pair.keys(1)), (2, vec![1, 2, 3]));
+}
+
+#[test]
+fn the_others_go_on_with_a_connected_node_that_one_takes_for_gone() {
+    let mut pair = Pair::new((1..=4).map(node).collect());
+    pair.change(0, Change::Add(1, vec![1]));
+    pair.pass(Duration::from_secs(2));
+    for _ in 0..5 {
+        let incarnation = pair.nodes[0].me().incarnation;
+        let id = 1;
+        pair.change(1, Change::Retire { id, incarnation });
+        for _ in 0..300 {
+            pair.pass(Duration::from_millis(10));
+            assert_eq!(pair.keys(2), [1], "the member that is listened to is there");
+        }
+    }
+    // Each time that it may it begins anew; in the end all agree.
+    pair.pass(Duration::from_secs(12));
+    assert!((1..=3).contains(&pair.reborn), "{}", pair.reborn);
+    assert!((0..4).all(|node| pair.keys(node) == [1]));
+    assert!(pair.nodes[2].status().hearsay > 0);
+}
+
+#[test]
+fn what_one_removes_of_a_connected_nodes_words_is_for_that_node_to_say() {
+    let mut pair = Pair::new((1..=4).map(node).collect());
+    pair.change(0, Change::Add(1, vec![1]));
+    pair.change(0, Change::Add(2, vec![2]));
+    pair.pass(Duration::from_secs(2));
+    // It does not contradict, so it is so; and all hear it.
+    pair.change(1, Change::RemoveKey(1));
+    pair.pass(Duration::from_secs(3));
+    assert!((0..4).all(|node| pair.keys(node) == [2]));
+    // Nobody asks one that is gone: what was heard of it counts.
+    let (gone, now) = (pair.nodes.remove(0), pair.now);
+    for node in &mut pair.nodes {
+        node.handle(Input::PeerDown(1), now);
+    }
+    let incarnation = gone.me().incarnation;
+    pair.change(0, Change::Retire { id: 1, incarnation });
+    pair.pass(Duration::from_secs(1));
+    assert!((0..3).all(|node| pair.keys(node).is_empty()));
 }
 
 #[test]

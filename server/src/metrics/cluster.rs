@@ -114,6 +114,11 @@ fn totals(figures: &Figures, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result
             gossip.refused,
         ),
         (
+            "cluster_gossip_hearsay",
+            "Times that a peer said the end of what a connected member says, which was asked and not believed",
+            gossip.hearsay,
+        ),
+        (
             "cluster_streams_opened",
             "Streams opened to other nodes",
             engine.streams_opened,

@@ -306,10 +306,12 @@ impl Driver {
     /// Others have changed the state.
     fn changed(&mut self, changes: Changes<Key, Saying, Value<()>>) {
         self.correct(&changes.removed);
-        for entry in &changes.removed {
-            if let Some((id, fact)) = self.of_another(entry) {
-                self.directory.remove(&id, &fact);
-            }
+        let gone = changes.removed.iter();
+        let gone = gone.filter_map(|entry| self.of_another(entry));
+        let (former, gone): (Vec<_>, Vec<_>) =
+            gone.partition(|(_, fact)| matches!(fact, Fact::Node(_)));
+        for (id, fact) in former {
+            self.directory.remove(&id, &fact);
         }
         self.hear_revocations(&changes);
         let mut added: Vec<_> = changes
@@ -324,6 +326,10 @@ impl Driver {
             *life = (*life).max(incarnation);
             self.directory.add(id, fact);
             self.is_absent(id);
+        }
+        // What was said anew in the same breath stays where it is.
+        for (id, fact) in gone {
+            self.directory.remove(&id, &fact);
         }
         self.show();
     }

@@ -2,12 +2,13 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use macula_crdt::{Actor, Changes, Clock, Codec, Delta, Entry, Id, Map, Time, Value};
+use macula_crdt::{Actor, Changes, Clock, Codec, Delta, Id, Map, Time, Value};
 use rand::{SeedableRng, rngs::StdRng};
 use serde::Serialize;
 
 use super::{
     bucket::Bucket,
+    hearsay::Hearsay,
     intake::Fault,
     message::{Kind, Message, PUSH_BYTES, Push},
     pull::Pulls,
@@ -15,6 +16,7 @@ use super::{
     spread::Spread,
 };
 use peers::Peers;
+use rebirth::Lives;
 
 mod peers;
 mod rebirth;
@@ -81,9 +83,6 @@ pub enum ChangeError {
     /// The entry is too large: `entry_bytes`.
     #[error("expected a key and value of at most {0} bytes")]
     TooLarge(usize),
-    /// Others have retired this node, for the second time within ten seconds: it comes back soon.
-    #[error("expected a node that is not retired; it comes back within ten seconds")]
-    Retired,
 }
 
 /// What the driver does.
@@ -98,7 +97,7 @@ pub enum Output<I, K, T> {
     },
     /// Others have changed the state, or a member was retired. What this node changes itself is not told.
     Changed(Changes<I, K, Value<T>>),
-    /// Others had retired this node, or named what it has not said: it goes on as this actor, and says
+    /// Others took this node for retired, or named what it has not said: it goes on as this actor, and says
     /// again what it had said.
     Reborn(Actor<I>),
     /// A peer did what it should not. The message was dropped.
@@ -127,6 +126,8 @@ pub struct Status {
     pub received: u64,
     /// Messages refused.
     pub refused: u64,
+    /// Times that a peer said what only another may say, who is connected: it was told of it, and not believed.
+    pub hearsay: u64,
 }
 
 /// One node's gossip.
@@ -140,6 +141,7 @@ pub struct Machine<I, K, T> {
     pub(super) peers: Peers<I>,
     pub(super) spread: Spread<I, K, T>,
     pub(super) pulls: Pulls<I>,
+    pub(super) hearsay: Hearsay<I, K, T>,
     /// When a peer is compared with next, whether or not something has changed.
     pub(super) next_anti_entropy: Duration,
     /// Pushes that may be sent.
@@ -147,11 +149,7 @@ pub struct Machine<I, K, T> {
     /// Of the state as it is, once somebody has asked.
     fingerprint: Option<u64>,
     pub(super) outputs: VecDeque<Output<I, K, T>>,
-    /// What was said before this node was retired, to be said again.
-    lost: Vec<Entry<K, Value<T>>>,
-    /// When this node comes back, if it is retired.
-    reborn_at: Option<Duration>,
-    last_rebirth: Option<Duration>,
+    pub(super) lives: Lives,
     pub(super) status: Status,
 }
 
@@ -174,13 +172,12 @@ impl<I: Id, K: Item, T: Item> Machine<I, K, T> {
             peers: Peers::default(),
             spread: Spread::new(now.since + settings.push_every),
             pulls: Pulls::default(),
+            hearsay: Hearsay::default(),
             next_anti_entropy: now.since + settings.anti_entropy_every,
             budget: Bucket::new(settings.messages_per_second, now.since),
             fingerprint: None,
             outputs: VecDeque::new(),
-            lost: Vec::new(),
-            reborn_at: None,
-            last_rebirth: None,
+            lives: Lives::default(),
             status: Status::default(),
             settings,
         };
@@ -196,9 +193,6 @@ impl<I: Id, K: Item, T: Item> Machine<I, K, T> {
     /// # Errors
     /// [`ChangeError`] says why nothing was changed.
     pub fn change(&mut self, change: Change<I, K, T>, now: Now) -> Result<(), ChangeError> {
-        if self.reborn_at.is_some() {
-            return Err(ChangeError::Retired);
-        }
         let said = match change {
             Change::Add(key, member) => {
                 self.make_room(&key, &member)?;
@@ -211,14 +205,20 @@ impl<I: Id, K: Item, T: Item> Machine<I, K, T> {
             }
             Change::Remove(key, member) => Ok(self.state.remove(&key, &member)),
             Change::RemoveKey(key) => Ok(self.state.remove_key(&key)),
+            Change::Retire { id, incarnation } if id == self.me.id => {
+                if incarnation >= self.me.incarnation {
+                    self.disown(incarnation, now);
+                }
+                return Ok(());
+            }
             Change::Retire { id, incarnation } => {
                 let since = self.clock.tick(now.wall_ms);
                 let (said, changes) = self.state.retire(&id, incarnation, since);
-                self.tell_changes(changes, now);
+                self.tell_changes(changes);
                 Ok(said)
             }
         };
-        self.say(said.map_err(|_| ChangeError::Retired)?, now);
+        self.say(said.expect("a life that is over is not this node's"), now);
         Ok(())
     }
 
@@ -243,7 +243,10 @@ impl<I: Id, K: Item, T: Item> Machine<I, K, T> {
                     self.greet(id);
                 }
             }
-            Input::PeerDown(id) => self.peers.disconnect(&id),
+            Input::PeerDown(id) => {
+                self.peers.disconnect(&id);
+                self.believe(&id, now);
+            }
             Input::Received { from, bytes } => self.received(from, &bytes, now),
         }
     }
@@ -272,19 +275,22 @@ impl<I: Id, K: Item, T: Item> Machine<I, K, T> {
             fingerprint,
             delta,
         } = push;
-        let changed = self.merge(&delta, now);
+        let delta = self.without_hearsay(from, delta, now);
+        let changed = self.merge(&delta);
         if changed {
             let told = match kind {
                 Kind::News { told } => usize::try_from(told).unwrap_or(usize::MAX),
                 _ => usize::MAX,
             };
             self.learned(delta, told, now);
+        } else if kind == Kind::Hearsay {
+            self.confirm(from, delta);
         }
         self.hear_fingerprint(from, fingerprint, now);
         self.pulls.answered(from, kind);
         match kind {
             // What it has told before may still be under way.
-            Kind::News { .. } => {}
+            Kind::News { .. } | Kind::Hearsay => {}
             Kind::Part if changed => self.pull(from.clone(), now),
             // Who compares is told that both have the same, and need not ask again.
             Kind::Repeat if fingerprint == self.fingerprint() => {
@@ -295,28 +301,21 @@ impl<I: Id, K: Item, T: Item> Machine<I, K, T> {
     }
 
     /// Joins a delta to the state. True if something was new, be it only that a dot was seen.
-    fn merge(&mut self, delta: &Part<I, K, T>, now: Now) -> bool {
+    pub(super) fn merge(&mut self, delta: &Part<I, K, T>) -> bool {
         if delta.is_empty() {
             return false;
         }
         let before = self.fingerprint();
         let changes = self.state.merge(delta.clone());
         self.fingerprint = None;
-        self.tell_changes(changes, now);
+        self.tell_changes(changes);
         self.fingerprint() != before
     }
 
-    fn tell_changes(&mut self, changes: Changes<I, K, Value<T>>, now: Now) {
+    fn tell_changes(&mut self, changes: Changes<I, K, Value<T>>) {
         self.fingerprint = None;
-        let over = self.state.is_retired(&self.me) && self.reborn_at.is_none();
-        if over {
-            self.keep_lost(&changes);
-        }
         if !changes.is_empty() {
             self.outputs.push_back(Output::Changed(changes));
-        }
-        if over {
-            self.plan_rebirth(now);
         }
     }
 
@@ -373,7 +372,12 @@ impl<I: Id, K: Item, T: Item> Machine<I, K, T> {
     /// When [`handle_timeout`](Self::handle_timeout) has something to do, at the latest.
     #[must_use]
     pub fn next_timeout(&self) -> Duration {
-        let times = [self.spread.next(), self.pulls.next(), self.reborn_at];
+        let times = [
+            self.spread.next(),
+            self.pulls.next(),
+            self.hearsay.next(),
+            self.lives.next(),
+        ];
         let next = times.into_iter().flatten().min();
         next.map_or(self.next_anti_entropy, |time| {
             time.min(self.next_anti_entropy)
@@ -388,11 +392,10 @@ impl<I: Id, K: Item, T: Item> Machine<I, K, T> {
 
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Now) {
-        if self.reborn_at.is_some_and(|at| at <= now.since) {
-            self.come_back(now);
-        }
+        self.begin_anew_if_due(now);
         self.flush(now);
         self.repeat(now);
+        self.refer(now);
         self.ask(now);
         if self.next_anti_entropy <= now.since {
             self.next_anti_entropy = now.since + self.jittered(self.settings.anti_entropy_every);

@@ -36,6 +36,8 @@ pub(super) enum Kind {
     Answer,
     /// The same, and there is more: ask again.
     Part,
+    /// What the sender has heard of the receiver, who says it if it is so.
+    Hearsay,
 }
 
 /// What a push takes beside its delta: version, kind, `told`, fingerprint.
@@ -46,6 +48,7 @@ const REPEAT: u8 = 1;
 const ANSWER: u8 = 2;
 const PART: u8 = 3;
 const PULL: u8 = 4;
+const HEARSAY: u8 = 5;
 
 impl<I: Id, K: Codec, T: Codec> Codec for Message<I, K, T> {
     fn encode(&self, out: &mut Vec<u8>) {
@@ -64,6 +67,7 @@ impl<I: Id, K: Codec, T: Codec> Codec for Message<I, K, T> {
             Kind::Repeat => out.push(REPEAT),
             Kind::Answer => out.push(ANSWER),
             Kind::Part => out.push(PART),
+            Kind::Hearsay => out.push(HEARSAY),
         }
         push.fingerprint.to_le_bytes().encode(out);
         push.delta.encode(out);
@@ -77,8 +81,9 @@ impl<I: Id, K: Codec, T: Codec> Codec for Message<I, K, T> {
             REPEAT => Kind::Repeat,
             ANSWER => Kind::Answer,
             PART => Kind::Part,
+            HEARSAY => Kind::Hearsay,
             PULL => return Digest::decode(reader).map(Self::Pull),
-            _ => return Err(DecodeError::Invalid("a kind of message from 0 to 4")),
+            _ => return Err(DecodeError::Invalid("a kind of message from 0 to 5")),
         };
         Ok(Self::Push(Push {
             kind,

@@ -7,12 +7,14 @@
 //!
 //! - [`machine`]: the machine: inputs, outputs, what happens at each.
 //! - `spread`: what is new and whom it is told.
+//! - `hearsay`: what is said of those who can speak for themselves.
 //! - `pull`: what is missed and who is asked.
 //! - `intake`: what is refused, and who is reported.
 //! - `message`: what goes over the wire.
 //! - [`settings`], `bucket`: intervals and bounds.
 
 mod bucket;
+mod hearsay;
 mod intake;
 pub mod machine;
 mod message;

@@ -46,6 +46,11 @@ impl<I, K, T> Spread<I, K, T> {
         }
     }
 
+    /// Whether there is something that was not told yet.
+    pub(super) fn waits(&self) -> bool {
+        self.flush_at.is_some()
+    }
+
     /// When there is something to do.
     pub(super) fn next(&self) -> Option<Duration> {
         let repeat = (self.rounds > 0).then_some(self.repeat_at);
@@ -67,6 +72,10 @@ impl<I: Id, K: Item, T: Item> Machine<I, K, T> {
 
     /// Has heard something new that was told to so many peers.
     pub(super) fn learned(&mut self, delta: Part<I, K, T>, told: usize, now: Now) {
+        if delta.actors().any(|actor| actor.id == self.me.id) {
+            // It is of this node, which the others hear of it from this node only.
+            return self.say(delta, now);
+        }
         if told < self.peers.len() {
             self.plan_flush(delta.clone(), now);
         }

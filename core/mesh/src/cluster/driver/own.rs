@@ -70,9 +70,6 @@ impl Driver {
     /// matter: the machine says that again by itself.
     pub(super) fn correct(&mut self, removed: &[Entry<Key, Saying, Value<()>>]) {
         let me = *self.machine.me();
-        if self.machine.state().is_retired(&me) {
-            return;
-        }
         for entry in removed.iter().filter(|entry| entry.dot.actor == me) {
             let (of, fact) = &*entry.entry.key;
             if *of == me.id && self.said.contains(fact) {
