@@ -414,6 +414,32 @@ fn a_peer_lags_from_when_it_says_something_else_until_both_have_the_same() {
 }
 
 #[test]
+fn one_that_always_has_something_else_keeps_nobody_from_being_asked() {
+    let mut pair = Pair::new(vec![node(1), node(2), node(3)]);
+    // More than is told unasked, so that the first has to ask the second for it.
+    let now = pair.now;
+    for other in [0, 2] {
+        pair.nodes[other].handle(Input::PeerDown(2), now);
+    }
+    for key in 0..2_000 {
+        pair.change(1, Change::Add(key, vec![5; 100]));
+    }
+    pair.pass(Duration::from_secs(15));
+    assert!(pair.keys(0).is_empty());
+    pair.nodes[0].handle(Input::PeerUp(2), pair.now);
+    // A repetition that says nothing, with a fingerprint that nobody has.
+    let lie = [&[1, 1][..], &[7; 8], &[0, 0]].concat();
+    let mut waited = Duration::ZERO;
+    while pair.keys(0).len() < 2_000 {
+        let (from, bytes) = (3, lie.clone());
+        pair.nodes[0].handle(Input::Received { from, bytes }, pair.now);
+        pair.pass(Duration::from_millis(20));
+        waited += Duration::from_millis(20);
+        assert!(waited < Duration::from_secs(120), "it was never asked");
+    }
+}
+
+#[test]
 fn a_newcomer_gets_a_large_state_in_bounded_messages() {
     let mut pair = Pair::new(vec![node(1), node(2)]);
     for key in 0..20_000 {

@@ -287,11 +287,11 @@ impl<I: Id, K: Item, T: Item> Machine<I, K, T> {
             self.confirm(from, delta);
         }
         self.hear_fingerprint(from, fingerprint, now);
-        self.pulls.answered(from, kind);
+        let asked = self.pulls.answered(from, kind);
         match kind {
             // What it has told before may still be under way.
             Kind::News { .. } | Kind::Hearsay => {}
-            Kind::Part if changed => self.pull(from.clone(), now),
+            Kind::Part if changed && asked => self.pull(from.clone(), now),
             // Who compares is told that both have the same, and need not ask again.
             Kind::Repeat if fingerprint == self.fingerprint() => {
                 self.push_to(vec![from.clone()], Kind::Answer, Delta::default());

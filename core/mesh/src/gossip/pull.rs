@@ -1,8 +1,10 @@
-//! What is missed, and who is asked for it: one peer at a time.
+//! What is missed, and who is asked for it: one peer at a time, any of those that have something else, so that one that
+//! always has something else keeps nobody from being asked.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use macula_crdt::{Codec, Digest, Id};
+use rand::seq::IteratorRandom;
 
 use super::{
     intake::Fault,
@@ -10,25 +12,24 @@ use super::{
     message::{Kind, Message},
 };
 
-/// How often one peer is asked until it answers.
+/// How often somebody is asked until one answers.
 const TRIES: u32 = 3;
 
 /// Who is asked.
 #[derive(Debug)]
 pub(super) struct Pulls<I> {
-    /// Who has something else, and when it is asked.
+    /// When one is asked of those that have something else.
     wanted: Option<Wanted<I>>,
-    /// Who was asked last, until it has answered.
-    asked: Option<I>,
+    /// Who was asked last, and whether it has answered: its answer may have several parts.
+    asked: Option<(I, bool)>,
     /// When somebody may be asked again.
     next: Duration,
 }
 
 #[derive(Debug)]
 struct Wanted<I> {
-    peer: I,
-    /// What it has. If this node has the same by then it does not ask.
-    fingerprint: u64,
+    /// What each of them has. If this node has the same by then it does not ask it.
+    fingerprints: BTreeMap<I, u64>,
     at: Duration,
     tries: u32,
 }
@@ -49,50 +50,58 @@ impl<I: Id> Pulls<I> {
         self.wanted.as_ref().map(|wanted| wanted.at)
     }
 
-    /// Takes note that a peer has told something.
-    pub(super) fn answered(&mut self, from: &I, kind: Kind) {
-        let answer = matches!(kind, Kind::Answer | Kind::Part);
-        if answer && self.asked.as_ref() == Some(from) {
-            self.asked = None;
-            self.wanted = None;
+    /// Takes note that a peer has told something. True if it belongs to the answer of the one that was asked.
+    pub(super) fn answered(&mut self, from: &I, kind: Kind) -> bool {
+        match &mut self.asked {
+            Some((asked, answered))
+                if asked == from && matches!(kind, Kind::Answer | Kind::Part) =>
+            {
+                if !std::mem::replace(answered, true) {
+                    self.wanted = None;
+                }
+                true
+            }
+            _ => false,
         }
     }
 }
 
 impl<I: Id, K: Item, T: Item> Machine<I, K, T> {
-    /// A peer has said what it has. If it is something else, this node asks it soon, unless it is about
-    /// to ask somebody.
+    /// A peer has said what it has. If it is something else, this node asks it or another such one soon.
     pub(super) fn compare(&mut self, peer: &I, fingerprint: u64, now: Now) {
-        if self.pulls.wanted.is_some() || fingerprint == self.fingerprint() {
+        if fingerprint == self.fingerprint() {
             return;
         }
         let at = self.pulls.next.max(now.since + self.settings.pull_after);
-        self.pulls.wanted = Some(Wanted {
-            peer: peer.clone(),
-            fingerprint,
+        let wanted = self.pulls.wanted.get_or_insert_with(|| Wanted {
+            fingerprints: BTreeMap::new(),
             at,
             tries: TRIES,
         });
+        wanted.fingerprints.insert(peer.clone(), fingerprint);
     }
 
-    /// Asks whoever is due.
+    /// Asks somebody, if it is time.
     pub(super) fn ask(&mut self, now: Now) {
-        let Some(wanted) = self.pulls.wanted.take_if(|wanted| wanted.at <= now.since) else {
+        let due = |wanted: &mut Wanted<I>| wanted.at <= now.since;
+        let Some(mut wanted) = self.pulls.wanted.take_if(due) else {
             return;
         };
-        let still = self.peers.contains(&wanted.peer) && self.fingerprint() != wanted.fingerprint;
-        if !still {
+        let own = self.fingerprint();
+        let peers = &self.peers;
+        let differs = |peer: &I, fingerprint: &mut u64| peers.contains(peer) && *fingerprint != own;
+        wanted
+            .fingerprints
+            .retain(|peer, fingerprint| differs(peer, fingerprint));
+        let Some(peer) = wanted.fingerprints.keys().choose(&mut self.rng).cloned() else {
             return;
-        }
+        };
         if wanted.tries > 1 {
-            self.pulls.wanted = Some(Wanted {
-                peer: wanted.peer.clone(),
-                at: now.since + self.settings.pull_every,
-                tries: wanted.tries - 1,
-                ..wanted
-            });
+            wanted.tries -= 1;
+            wanted.at = now.since + self.settings.pull_every;
+            self.pulls.wanted = Some(wanted);
         }
-        self.pull(wanted.peer, now);
+        self.pull(peer, now);
     }
 
     /// Asks a peer for what this node misses.
@@ -107,7 +116,7 @@ impl<I: Id, K: Item, T: Item> Machine<I, K, T> {
             bytes = Message::<I, K, T>::Pull(Digest::default()).to_bytes();
         }
         self.pulls.next = now.since + self.settings.pull_every;
-        self.pulls.asked = Some(peer.clone());
+        self.pulls.asked = Some((peer.clone(), false));
         self.send(peer, bytes);
     }
 
