@@ -49,13 +49,17 @@ impl Ranges {
         after > 0 && self.0[after - 1].1 >= counter
     }
 
+    /// Whether all counters from one to another, both included, are in the set. None are if the first is the larger.
+    #[must_use]
+    pub fn spans(&self, first: u64, last: u64) -> bool {
+        let after = self.0.partition_point(|range| range.0 <= first);
+        first > last || (after > 0 && self.0[after - 1].1 >= last)
+    }
+
     /// Whether all counters of the other set are in this one.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
-        other.iter().all(|(first, last)| {
-            let after = self.0.partition_point(|range| range.0 <= first);
-            after > 0 && self.0[after - 1].1 >= last
-        })
+        other.iter().all(|(first, last)| self.spans(first, last))
     }
 
     /// Puts a counter in.
@@ -210,6 +214,9 @@ mod tests {
             prop_assert_eq!(set(&x.without(b.iter().copied())), &a - &b);
             prop_assert_eq!(x.covers(&y), a.is_superset(&b));
             prop_assert!((0..42).all(|counter| x.contains(counter) == a.contains(&counter)));
+            prop_assert!((0..42).all(|first| (0..42).all(|last| {
+                x.spans(first, last) == (first..=last).all(|counter| a.contains(&counter))
+            })));
             prop_assert_eq!(x.last(), a.last().copied().unwrap_or(0));
             prop_assert_eq!(Ranges::from_bytes(&x.to_bytes(), &Limits::default()), Ok(x));
         }

@@ -2,6 +2,7 @@
 //! directory, and what they decide to the peers.
 
 mod absence;
+pub(super) mod announce;
 mod own;
 mod revocations;
 
@@ -11,6 +12,7 @@ use std::{
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
+use announce::{Announcements, Questions};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use macula_crdt::{Change as Entry, Changes, Value};
@@ -81,17 +83,9 @@ pub(super) struct Driver {
     pub(super) absent: Absent<NodeId>,
     /// The last life of each node in the state.
     pub(super) lives: HashMap<NodeId, u64>,
-    /// Who waits until peers have heard, by the number that they were asked with.
-    pub(super) waiting: BTreeMap<u64, Waiting>,
-    pub(super) asked: u64,
+    pub(super) announcements: Announcements,
+    pub(super) questions: Questions,
     pub(super) complaints: Complaints,
-}
-
-/// Who waits until these peers have heard.
-pub(super) struct Waiting {
-    left: HashSet<NodeId>,
-    until: Instant,
-    reply: oneshot::Sender<()>,
 }
 
 impl Driver {
@@ -156,7 +150,7 @@ impl Driver {
         let now = self.now();
         self.machine.handle_timeout(now);
         let instant = Instant::now();
-        self.waiting.retain(|_, waiting| waiting.until > instant);
+        self.announcements.expire(instant);
         self.look_after_absent(instant);
     }
 
@@ -186,10 +180,8 @@ impl Driver {
                 self.peers.disconnect(&id);
                 self.directory.disconnected(&id);
                 self.machine.handle(Input::PeerDown(*id.as_bytes()), now);
-                for waiting in self.waiting.values_mut() {
-                    waiting.left.remove(&id);
-                }
-                self.answer_waiting();
+                self.announcements.lost(&id);
+                self.questions.lost(&id);
                 match why {
                     Gone::Left | Gone::Refused(Refusal::Revoked) => self.retire(&id),
                     // Another run of it follows, which says what of this one is over.
@@ -208,32 +200,6 @@ impl Driver {
         }
     }
 
-    /// Tells the peers what has changed here now, and waits until they have heard it.
-    fn announce(&mut self, reply: oneshot::Sender<()>) {
-        self.tell_changes();
-        let now = self.now();
-        self.machine.hurry(now);
-        self.act();
-        self.asked += 1;
-        let ask = Said::Ask(self.asked).encode();
-        let peers = self.peers.connected();
-        let left: HashSet<_> = peers.filter(|id| self.peers.say(id, ask.clone())).collect();
-        let until = Instant::now() + self.settings.announce();
-        let waiting = Waiting { left, until, reply };
-        self.waiting.insert(self.asked, waiting);
-        self.answer_waiting();
-    }
-
-    fn answer_waiting(&mut self) {
-        let done = self
-            .waiting
-            .extract_if(.., |_, waiting| waiting.left.is_empty());
-        for (_, waiting) in done {
-            // Who has waited long enough is not there any more.
-            let _ = waiting.reply.send(());
-        }
-    }
-
     /// A peer has said something.
     fn hear(&mut self, from: NodeId, message: &[u8]) {
         match Said::decode(message) {
@@ -242,11 +208,7 @@ impl Driver {
                 let now = self.now();
                 self.machine.handle(Input::Received { from, bytes }, now);
             }
-            Some(Said::Ask(number)) => {
-                // What it said before is in the tables of this node.
-                self.act();
-                self.peers.say(&from, Said::Heard(number).encode());
-            }
+            Some(Said::Ask(ask)) => self.questions.add(from, ask),
             Some(Said::Miss(node)) => {
                 let id = NodeId::from_bytes(node);
                 if self.peers.is_connected(&id) {
@@ -257,12 +219,7 @@ impl Driver {
                 let id = NodeId::from_bytes(node);
                 self.absent.is_seen(&id, Instant::now());
             }
-            Some(Said::Heard(number)) => {
-                if let Some(waiting) = self.waiting.get_mut(&number) {
-                    waiting.left.remove(&from);
-                }
-                self.answer_waiting();
-            }
+            Some(Said::Heard(number)) => self.announcements.heard(number, &from),
             None => {
                 if let Some(more) = self.complaints.worth_a_line(from, Instant::now()) {
                     tracing::warn!(%from, more, "a peer said what is no message");
@@ -301,6 +258,7 @@ impl Driver {
                 }
             }
         }
+        self.answer_questions();
     }
 
     /// Others have changed the state.

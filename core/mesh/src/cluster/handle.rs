@@ -186,8 +186,8 @@ impl Cluster {
             served,
             absent: Absent::new(settings.lapse(), settings.forget()),
             lives: HashMap::new(),
-            waiting: Default::default(),
-            asked: 0,
+            announcements: Default::default(),
+            questions: Default::default(),
             complaints: Default::default(),
         };
         tokio::spawn(driver.run(about));

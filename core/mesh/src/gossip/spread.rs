@@ -12,6 +12,8 @@ use super::{
 
 /// How many peers must agree before a node is quiet.
 const AGREEING: usize = 9;
+/// Messages of what is new that a peer is told unasked at a time.
+const MAX_PIECES: usize = 4;
 /// Entries that are repeated at most. What is more is pulled by whoever misses it.
 const MAX_HOT: usize = 256;
 /// Bytes of what is repeated at most: a repetition should be cheap.
@@ -137,13 +139,17 @@ impl<I: Id, K: Item, T: Item> Machine<I, K, T> {
         let own = std::mem::take(&mut self.spread.own);
         let delta = std::mem::take(&mut self.spread.fresh);
         let peers = self.peers.any(wanted, &mut self.rng);
-        self.budget.spend(peers.len());
-        if delta.to_bytes().len() > self.delta_bytes() {
+        let pieces = delta.split(self.delta_bytes());
+        if pieces.len() > MAX_PIECES {
             // Too much to be told unasked: whoever misses it asks for it at its own pace.
+            self.budget.spend(peers.len());
             return self.repeat_to(peers, Delta::default());
         }
+        self.budget.spend(peers.len() * pieces.len());
         let told = if own { peers.len() as u64 } else { 0 };
-        self.push_to(peers, Kind::News { told }, delta);
+        for piece in pieces {
+            self.push_to(peers.clone(), Kind::News { told }, piece);
+        }
     }
 
     /// Repeats what is new to some that are not known to have it, until enough have it.

@@ -53,6 +53,15 @@ fn membership(authority: &Authority, key: &NodeKey) -> Membership {
 }
 
 async fn node(name: &str, authority: &Authority, seeds: Vec<Seed>) -> Node {
+    node_with(name, authority, seeds, cluster::Settings::default()).await
+}
+
+pub(crate) async fn node_with(
+    name: &str,
+    authority: &Authority,
+    seeds: Vec<Seed>,
+    settings: cluster::Settings,
+) -> Node {
     let identity = Identity {
         name: name.into(),
         version: "0.0.0",
@@ -66,7 +75,7 @@ async fn node(name: &str, authority: &Authority, seeds: Vec<Seed>) -> Node {
         seeds,
         gateway: None,
     };
-    let cluster = mesh.join(config, cluster::Settings::default()).await;
+    let cluster = mesh.join(config, settings).await;
     Node {
         mesh,
         cluster: cluster.unwrap(),
@@ -117,7 +126,7 @@ impl Node {
         self.cluster.node()
     }
 
-    fn seed(&self) -> Seed {
+    pub(crate) fn seed(&self) -> Seed {
         self.cluster.addresses()[0].to_string().parse().unwrap()
     }
 
