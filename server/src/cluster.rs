@@ -1,8 +1,11 @@
 //! The cluster that the node is one of, as its settings say.
 
-use std::{path::Path, time::SystemTime};
+use std::{
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
 
-use anyhow::Context;
+use anyhow::{Context, bail, ensure};
 use macula_mesh::{
     Mesh,
     cluster::{self, Cluster, Config, JoinToken, Membership, NodeKey, Seed},
@@ -30,6 +33,9 @@ pub struct Settings {
     /// What `macula cluster invite` printed at the node that has the cluster's authority. It is needed until this
     /// node is a member.
     pub token: Option<String>,
+    /// Where the command line says that the token is.
+    #[serde(skip)]
+    pub token_file: Option<PathBuf>,
     /// Bounds and times.
     pub bounds: cluster::Settings,
 }
@@ -62,7 +68,9 @@ impl Settings {
 
     fn token(&self) -> anyhow::Result<Option<JoinToken>> {
         let token = self.token.as_deref().map(str::parse::<JoinToken>);
-        token.transpose().context("in `cluster.token`")
+        token.transpose().context(
+            "expected a join token in `cluster.token`, as `macula cluster invite` prints it",
+        )
     }
 
     /// Makes the node one of its cluster, if it is to be one.
@@ -79,6 +87,16 @@ impl Settings {
             return Ok(None);
         }
         let directory = data_dir.join(DIRECTORY);
+        if !Membership::is_kept(&directory) && self.token.is_none() {
+            if let Some(file) = &self.token_file {
+                bail!("cannot read {}: there is no such file", file.display());
+            }
+            ensure!(
+                self.join.is_empty(),
+                "expected a join token, as this node has joined no cluster yet: `macula cluster invite` at a node of \
+                 the cluster prints one, and `--token-file FILE` takes it"
+            );
+        }
         let key = NodeKey::load_or_make(&directory.join(NODE_KEY))?;
         let membership = Membership::open(&directory, key.id(), self.token()?, SystemTime::now())?;
         let listen = match self.listen.as_slice() {

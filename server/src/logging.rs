@@ -6,6 +6,9 @@ use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::{EnvFilter, fmt};
 
+/// What says nothing new in normal work, such as that a first node knows no other. The filter may say otherwise.
+const QUIET: &str = "libp2p_kad=error,libp2p_swarm=warn";
+
 /// What is logged, and how.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -44,8 +47,8 @@ impl Default for Settings {
 /// # Errors
 /// The filter is malformed.
 pub fn start(settings: &Settings) -> anyhow::Result<()> {
-    let filter =
-        EnvFilter::try_new(&settings.filter).context("expected a filter in `log.filter`")?;
+    let filter = format!("{QUIET},{}", settings.filter);
+    let filter = EnvFilter::try_new(filter).context("expected a filter in `log.filter`")?;
     let human = match settings.format {
         Format::Auto => stderr().is_terminal(),
         Format::Human => true,

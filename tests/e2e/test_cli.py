@@ -77,6 +77,14 @@ def test_a_command_answers_calls_and_stops_at_once(server, serving):
     assert json.loads(errors)["code"] == "procedure_not_found"
 
 
+def test_a_command_that_is_told_to_end_serves_no_more(server, serving):
+    process = serving("cli.brief", "cat")
+    process.terminate()
+    assert process.wait(SECONDS) == 130
+    errors = run(server, "call", "dev", "cli.brief", '"late"')[1]
+    assert json.loads(errors)["code"] == "procedure_not_found"
+
+
 def test_a_command_that_fails_talks_too_much_or_takes_too_long(server, serving, tmp_path):
     serving("cli.fails", "echo so sad >&2; exit 3")
     error = json.loads(run(server, "call", "dev", "cli.fails")[1])

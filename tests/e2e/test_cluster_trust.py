@@ -20,6 +20,38 @@ def connected(node):
     return node.metric("macula_cluster_members")
 
 
+def test_who_joins_for_the_first_time_needs_a_token_and_later_none(members):
+    first, second = members(["first", "second"])
+    first.start()
+    first.ready()
+    up = [BINARY, "up", "--data-dir", second.data, "--listen", second.url.removeprefix("https://")]
+
+    def refused(*options, mesh=second.mesh):
+        command = [*up, "--mesh-listen", mesh, *options]
+        done = subprocess.run(command, capture_output=True, text=True, env=second.environment, timeout=30)
+        assert done.returncode == 1, done
+        return done.stderr
+
+    assert "expected a join token" in refused("--join", first.mesh)
+    missing = second.directory / "missing"
+    assert "there is no such file" in refused("--join", first.mesh, "--token-file", missing)
+    missing.write_text("hello")
+    assert "expected a join token" in refused("--join", first.mesh, "--token-file", missing)
+    # Nothing was founded by that.
+    second.start(join=first)
+    second.ready()
+    wait_for("it is in", lambda: connected(second) == 1)
+    second.kill()
+    assert "Address already in use" in refused(mesh=first.mesh)
+    # Started again without its token, by the same command.
+    token = second.directory / "token"
+    token.unlink()
+    second.process = subprocess.Popen([*up, "--mesh-listen", second.mesh, "--token-file", token], env=second.environment)
+    second.pid = second.process.pid
+    second.ready()
+    wait_for("it is in again", lambda: connected(second) == 1)
+
+
 def test_a_node_that_is_revoked_is_out_everywhere_and_stays_out(members):
     first, second, third = made = members(["first", "second", "third"])
     first.start()

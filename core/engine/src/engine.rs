@@ -7,6 +7,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
+use libp2p::TransportError;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
@@ -71,7 +72,10 @@ impl Engine {
             let listening = swarm.listen_on(to_multiaddr(*address));
             listening.map_err(|error| StartError::Listen {
                 address: *address,
-                error: error.to_string(),
+                error: match error {
+                    TransportError::Other(error) => error.to_string(),
+                    other => other.to_string(),
+                },
             })?;
         }
         let (commands, command_receiver) = mpsc::channel(MAX_COMMANDS);

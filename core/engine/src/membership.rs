@@ -56,6 +56,13 @@ pub(crate) enum Credential {
 }
 
 impl Membership {
+    /// Whether a node of this directory has been let into a cluster, or has founded one: it needs no join token.
+    #[must_use]
+    pub fn is_kept(directory: &Path) -> bool {
+        let kept = |file: &&str| directory.join(file).exists();
+        [CERTIFICATE_FILE, AUTHORITY_FILE].iter().any(kept)
+    }
+
     /// The membership that a data directory holds. Without one there: with a join token, of the cluster that
     /// it invites to; without, of a new cluster, whose authority is made.
     ///

@@ -21,6 +21,7 @@ pub mod subscribe;
 use std::{io, process::ExitCode};
 
 use clap::CommandFactory;
+use tokio::signal::unix::{SignalKind, signal};
 
 use self::{client::Client, failure::Failure};
 use crate::cli::{Cli, Command};
@@ -47,7 +48,7 @@ pub async fn run(command: Command) -> ExitCode {
     };
     let done = tokio::select! {
         done = done => done,
-        _ = tokio::signal::ctrl_c() => Err(Failure::Interrupted),
+        () = interrupted() => Err(Failure::Interrupted),
     };
     client.close().await;
     match done {
@@ -56,5 +57,20 @@ pub async fn run(command: Command) -> ExitCode {
             client.output.failure(&failure);
             failure.code()
         }
+    }
+}
+
+/// Waits until the command is told to end.
+async fn interrupted() {
+    let told = |kind| async move {
+        match signal(kind) {
+            Ok(mut told) => drop(told.recv().await),
+            // The system does what it does with a signal that nobody takes.
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = told(SignalKind::interrupt()) => {}
+        () = told(SignalKind::terminate()) => {}
     }
 }

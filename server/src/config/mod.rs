@@ -8,6 +8,7 @@ mod environment;
 use std::{
     ffi::OsString,
     fs,
+    io::ErrorKind,
     net::{SocketAddr, ToSocketAddrs},
     path::{Path, PathBuf},
 };
@@ -74,9 +75,15 @@ impl Config {
             cluster.join.clone_from(&flags.join);
         }
         if let Some(path) = &flags.token_file {
-            let token = fs::read_to_string(path);
-            let token = token.with_context(|| format!("cannot read {}", path.display()))?;
-            cluster.token = Some(token.trim().to_owned());
+            cluster.token_file = Some(path.clone());
+            match fs::read_to_string(path) {
+                Ok(token) => cluster.token = Some(token.trim().to_owned()),
+                // A member does not need it any more.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => {
+                    return Err(error).with_context(|| format!("cannot read {}", path.display()));
+                }
+            }
         }
         config.check()?;
         Ok(config)

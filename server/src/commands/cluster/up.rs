@@ -14,6 +14,7 @@ use std::{
 use anyhow::{Context, bail, ensure};
 use clap::Args;
 use futures_util::future::join_all;
+use macula_client::{Mesh, Trust};
 use rustix::process::{Pid, Signal, kill_process};
 use serde::Serialize;
 use tokio::{
@@ -34,6 +35,8 @@ const STRIDE: u16 = 10;
 const START: Duration = Duration::from_secs(30);
 /// How often it is looked whether a node serves.
 const LOOK: Duration = Duration::from_millis(10);
+/// How long they may take to know each other. After that the command goes on.
+const MEET: Duration = Duration::from_secs(15);
 /// How long nodes may take to end before they are killed: longer than their own drain.
 const END: Duration = Duration::from_secs(40);
 /// How long the token by which the nodes join is good.
@@ -139,11 +142,41 @@ async fn serve(nodes: &mut [Node], ca: &Path) -> anyhow::Error {
         .await
         .into_iter()
         .collect();
-    if let Err(error) = serving.and_then(|serving| tell(&serving, ca)) {
+    let serving = match serving {
+        Ok(serving) => serving,
+        Err(error) => return error,
+    };
+    if !matches!(timeout(MEET, meet(&serving, ca)).await, Ok(Ok(()))) {
+        // Nobody may read any more.
+        let _ = writeln!(stderr().lock(), "the nodes do not all know each other yet");
+    }
+    if let Err(error) = tell(&serving, ca) {
         return error;
     }
     join_all(nodes.iter_mut().map(Node::ended)).await;
     anyhow::anyhow!("every node has ended")
+}
+
+/// Waits until each node is connected to all others, and knows what they are.
+async fn meet(nodes: &[Serving], ca: &Path) -> Result<(), macula_client::Error> {
+    // One after the other, so that looking does not keep many nodes on one machine from meeting.
+    for node in nodes {
+        let trust = Trust::Authority(ca.to_owned());
+        let mesh = Mesh::connect(&node.url).trust(trust).await?;
+        loop {
+            let found = mesh.discover("**").kind("node").limit(MAX_NODES.into());
+            let found = found.await?;
+            let members = found.iter().map(|node| &node["member"]);
+            let known = members
+                .filter(|member| member["connected"] == true && !member["version"].is_null());
+            if known.count() == nodes.len() - 1 {
+                break;
+            }
+            sleep(LOOK).await;
+        }
+        mesh.close().await;
+    }
+    Ok(())
 }
 
 fn plans(nodes: u16, base_port: u16, data_dir: &Path) -> anyhow::Result<Vec<Plan>> {
