@@ -7,7 +7,8 @@
 //!
 //! - [`settings`]: bounds and times.
 //! - [`fact`]: what a node says of itself. [`directory`]: what follows from it in this node's tables.
-//! - [`frames`], [`link`], [`calls`], [`replay`], [`once`]: streams between two nodes.
+//! - [`frames`], [`link`], [`calls`], [`replay`], [`once`]: streams between two nodes. [`progress`]: that of a call,
+//!   until its caller reads it.
 //! - [`turns`], [`complaints`]: what one peer may have at a time, and how often the log says what it does.
 //! - [`peers`]: the tasks that talk to each peer. [`say`]: what is said beside gossip.
 //! - [`absent`]: nodes that are not connected. [`records`]: what the DHT is told.
@@ -27,6 +28,7 @@ mod handle;
 mod link;
 mod once;
 mod peers;
+mod progress;
 mod records;
 pub(crate) mod replay;
 mod say;

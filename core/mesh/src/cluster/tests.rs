@@ -270,15 +270,19 @@ fn served(
     (caller, registration, elsewhere)
 }
 
+fn payload(bytes: impl Into<Bytes>) -> Payload {
+    Payload {
+        content_type: MediaType::JSON,
+        bytes: bytes.into(),
+    }
+}
+
 fn call(mesh: &Mesh, argument: &'static str, timeout: Duration) -> crate::Reply {
     let call = Call {
         realm: realm(),
         procedure: Procedure::parse("demo.add").unwrap(),
         caller: "tester".into(),
-        argument: Payload {
-            content_type: MediaType::JSON,
-            bytes: Bytes::from_static(argument.as_bytes()),
-        },
+        argument: payload(argument),
         headers: Vec::new(),
         deadline: Instant::now() + timeout,
         wants_progress: true,
@@ -367,6 +371,41 @@ async fn giving_a_call_up_cancels_its_handler_at_the_other_node() {
     );
     assert_eq!(caller.status().calls, 0);
     assert!(drops.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn a_caller_that_reads_nothing_keeps_its_provider_from_nothing() {
+    let server = node("server");
+    let talks = |call: Invocation| async move {
+        for number in 0..5_000_u32 {
+            call.progress.send(payload(number.to_string())).await;
+        }
+        Ok(call.argument)
+    };
+    let (caller, _at_server, _elsewhere) = served(&server, talks);
+    let mut reply = call(&caller, "1", LONG);
+    let first = reply.next().await;
+    assert!(matches!(first, Some(Answer::Progress(told)) if &*told.bytes == b"0"));
+    let ended = async {
+        while server.status().calls > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    let ended = tokio::time::timeout(LONG, ended).await;
+    ended.expect("the provider has answered");
+    // What was told first is there, in order and before the end, however late it is read.
+    let mut next = 1;
+    loop {
+        match reply.next().await.unwrap() {
+            Answer::Progress(told) if next < 1_000 => {
+                assert_eq!(told.bytes, next.to_string().as_bytes());
+                next += 1;
+            }
+            Answer::Progress(_) => next += 1,
+            Answer::Done(result) => break assert_eq!(&*result.unwrap().bytes, b"1"),
+        }
+    }
+    assert!((1_000..5_000).contains(&next), "{next}");
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 //! on.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod calls;
 mod gossip;
 mod lies;
 mod records;
