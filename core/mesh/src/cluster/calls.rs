@@ -13,9 +13,9 @@ use macula_proto::{
 use parking_lot::Mutex;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    sync::Semaphore,
+    sync::{Semaphore, SemaphorePermit},
     task::coop::consume_budget,
-    time::{Instant, timeout_at},
+    time::{Instant, timeout, timeout_at},
 };
 use tokio_util::task::AbortOnDropHandle;
 
@@ -34,24 +34,44 @@ const MAX_TIMEOUT: Duration = Duration::from_secs(600);
 /// the call holds its stream, and the provider's place.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long a call waits until there are fewer to its peer. One that waits longer is refused.
+const TURN: Duration = Duration::from_secs(5);
+
 /// Opens a stream for calls to one peer.
 pub(crate) type Open<S> = Arc<dyn Fn() -> BoxFuture<'static, io::Result<S>> + Send + Sync>;
 
 /// The streams for calls to one peer.
 pub(crate) struct Pool<S> {
     open: Open<S>,
+    /// A permit for each call that may be under way.
+    turns: Semaphore,
     /// For large answers of the peer.
     room: Arc<Semaphore>,
     idle: Mutex<Vec<Frames<S>>>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Pool<S> {
-    pub(crate) fn new(open: Open<S>, room: Arc<Semaphore>) -> Self {
+    /// For so many calls at a time.
+    pub(crate) fn new(open: Open<S>, calls: usize, room: Arc<Semaphore>) -> Self {
         Self {
             open,
+            turns: Semaphore::new(calls),
             room,
             idle: Mutex::default(),
         }
+    }
+
+    /// Waits until a call may begin. There are as many streams as have such a turn, and idle ones among them.
+    ///
+    /// # Errors
+    /// `overloaded`, when it takes too long.
+    async fn turn(&self) -> Result<SemaphorePermit<'_>, Problem> {
+        let turn = timeout(TURN, self.turns.acquire()).await;
+        let turn = turn.map_err(|_| {
+            let detail = "expected fewer calls at a time to the node that serves the procedure";
+            Problem::new(ErrorCode::Overloaded, detail)
+        })?;
+        Ok(turn.expect("nobody closes it"))
     }
 
     async fn take(&self) -> io::Result<Frames<S>> {
@@ -142,6 +162,11 @@ async fn ask<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    // Whoever is next finds the stream that is put back before this one's turn is over.
+    let _turn = match pool.turn().await {
+        Ok(turn) => turn,
+        Err(problem) => return Ok(Err(problem.into())),
+    };
     let mut stream = pool.take().await?;
     let left = deadline.saturating_duration_since(Instant::now());
     request.timeout_ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX).max(1);

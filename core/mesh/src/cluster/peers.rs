@@ -56,6 +56,8 @@ pub(super) struct Here {
     pub(super) store: Store,
     /// Bytes of a message of gossip.
     pub(super) message_bytes: usize,
+    /// Calls to one peer at a time.
+    pub(super) calls: usize,
 }
 
 /// Where what waits for each peer is.
@@ -229,7 +231,7 @@ impl Peers {
             let opening = async move { engine.open(id, CALL).await.map_err(io::Error::other) };
             Box::pin(opening) as BoxFuture<'static, _>
         });
-        Arc::new(Pool::new(open, self.room.of(id)))
+        Arc::new(Pool::new(open, self.here.calls, self.room.of(id)))
     }
 }
 

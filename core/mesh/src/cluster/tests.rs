@@ -260,7 +260,11 @@ fn served(
             Box::pin(std::future::ready(Ok(near)))
         };
     let remote = Remote {
-        pool: Arc::new(Pool::new(Arc::new(open), Arc::new(Semaphore::new(1 << 17)))),
+        pool: Arc::new(Pool::new(
+            Arc::new(open),
+            2,
+            Arc::new(Semaphore::new(1 << 17)),
+        )),
         provider: id,
     };
     let elsewhere =
@@ -371,6 +375,32 @@ async fn giving_a_call_up_cancels_its_handler_at_the_other_node() {
     );
     assert_eq!(caller.status().calls, 0);
     assert!(drops.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn calls_take_turns_and_one_that_waits_for_long_is_refused() {
+    let server = node("server");
+    let (started, mut starts) = tokio::sync::mpsc::unbounded_channel();
+    let waits = move |_: Invocation| {
+        let _ = started.send(());
+        std::future::pending::<Result<Payload, Failure>>()
+    };
+    let (caller, _at_server, _elsewhere) = served(&server, waits);
+    let call = || tokio::spawn(call(&caller, "1", LONG * 6).result());
+    let (first, _second) = (call(), call());
+    for _ in 0..2 {
+        starts.recv().await.unwrap();
+    }
+    let third = call();
+    // Nothing but the time is waited for.
+    tokio::time::pause();
+    let refused = third.await.unwrap().unwrap_err();
+    assert_eq!(refused.code, ErrorCode::Overloaded);
+    let fourth = call();
+    first.abort();
+    starts.recv().await.expect("the fourth begins");
+    assert_eq!(caller.status().calls, 2);
+    assert!(!fourth.is_finished());
 }
 
 #[tokio::test]
