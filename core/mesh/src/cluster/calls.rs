@@ -193,7 +193,8 @@ pub(crate) async fn answer<S>(mut stream: Frames<S>, providers: &Providers) -> i
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    while let Some(frame) = stream.next().await? {
+    // A large request keeps its room until it is answered: it may wait long for its handler.
+    while let Some((frame, _room)) = stream.next_with_room().await? {
         let request = Request::decode(&frame).map_err(refused)?;
         let timeout = Duration::from_millis(request.timeout_ms).min(MAX_TIMEOUT);
         let deadline = Instant::now() + timeout;
