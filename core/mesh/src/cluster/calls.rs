@@ -13,11 +13,16 @@ use macula_proto::{
 use parking_lot::Mutex;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    sync::Semaphore,
-    time::{Instant, timeout_at},
+    sync::{Semaphore, SemaphorePermit},
+    task::coop::consume_budget,
+    time::{Instant, timeout, timeout_at},
 };
+use tokio_util::task::AbortOnDropHandle;
 
-use super::frames::{Frames, refused};
+use super::{
+    frames::{Frames, refused},
+    progress::backlog,
+};
 use crate::{Answer, Call, Failure, Handler, Invocation, Payload, rpc::providers::Providers};
 
 /// Streams without a call that are kept for the next ones, a peer.
@@ -25,8 +30,12 @@ const IDLE_STREAMS: usize = 32;
 /// How long a caller may say that it waits; the gateway allows ten minutes.
 const MAX_TIMEOUT: Duration = Duration::from_secs(600);
 
-/// How much longer than the call a caller may take to read its answer. Until then it holds the provider's place.
+/// How much longer than the call a caller may take to read its answer, and a provider's node to give it. Until then
+/// the call holds its stream, and the provider's place.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long a call waits until there are fewer to its peer. One that waits longer is refused.
+const TURN: Duration = Duration::from_secs(5);
 
 /// Opens a stream for calls to one peer.
 pub(crate) type Open<S> = Arc<dyn Fn() -> BoxFuture<'static, io::Result<S>> + Send + Sync>;
@@ -34,18 +43,35 @@ pub(crate) type Open<S> = Arc<dyn Fn() -> BoxFuture<'static, io::Result<S>> + Se
 /// The streams for calls to one peer.
 pub(crate) struct Pool<S> {
     open: Open<S>,
+    /// A permit for each call that may be under way.
+    turns: Semaphore,
     /// For large answers of the peer.
     room: Arc<Semaphore>,
     idle: Mutex<Vec<Frames<S>>>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Pool<S> {
-    pub(crate) fn new(open: Open<S>, room: Arc<Semaphore>) -> Self {
+    /// For so many calls at a time.
+    pub(crate) fn new(open: Open<S>, calls: usize, room: Arc<Semaphore>) -> Self {
         Self {
             open,
+            turns: Semaphore::new(calls),
             room,
             idle: Mutex::default(),
         }
+    }
+
+    /// Waits until a call may begin. There are as many streams as have such a turn, and idle ones among them.
+    ///
+    /// # Errors
+    /// `overloaded`, when it takes too long.
+    async fn turn(&self) -> Result<SemaphorePermit<'_>, Problem> {
+        let turn = timeout(TURN, self.turns.acquire()).await;
+        let turn = turn.map_err(|_| {
+            let detail = "expected fewer calls at a time to the node that serves the procedure";
+            Problem::new(ErrorCode::Overloaded, detail)
+        })?;
+        Ok(turn.expect("nobody closes it"))
     }
 
     async fn take(&self) -> io::Result<Frames<S>> {
@@ -80,7 +106,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Handler for Remote<S> {
         let provider = self.provider;
         Box::pin(async move {
             let procedure = invocation.procedure.clone();
-            let called = ask(&pool, provider, invocation).await;
+            let called = call(pool, provider, invocation).await;
             // Whether it was carried out is not known, and it is never sent again from here (lesson 21).
             called.unwrap_or_else(|error| {
                 let detail = format!("the node that serves {procedure} went away: {error}");
@@ -90,18 +116,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Handler for Remote<S> {
     }
 }
 
-async fn ask<S>(
-    pool: &Pool<S>,
+async fn call<S>(
+    pool: Arc<Pool<S>>,
     provider: u64,
     invocation: Invocation,
 ) -> io::Result<Result<Payload, Failure>>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let mut stream = pool.take().await?;
-    let left = invocation
-        .deadline
-        .saturating_duration_since(Instant::now());
+    let deadline = invocation.deadline;
     let progress = invocation.progress;
     let request = Request {
         realm: invocation.realm,
@@ -109,16 +132,52 @@ where
         provider,
         caller: invocation.caller,
         headers: invocation.headers,
-        timeout_ms: u64::try_from(left.as_millis()).unwrap_or(u64::MAX).max(1),
+        timeout_ms: 0,
         wants_progress: progress.wanted(),
         argument: invocation.argument,
     };
+    if !progress.wanted() {
+        return ask(&pool, request, deadline, drop).await;
+    }
+    // A caller that does not read its progress does not poll this either, and the stream must be read all the same.
+    let (teller, mut told) = backlog();
+    let asked = tokio::spawn(async move {
+        let asked = ask(&pool, request, deadline, |progress| teller.tell(progress));
+        timeout_at(deadline + PATIENCE, asked).await?
+    });
+    let asked = AbortOnDropHandle::new(asked);
+    while let Some(told) = told.next().await {
+        progress.send(told).await;
+    }
+    asked.await.map_err(io::Error::other)?
+}
+
+/// Asks the provider's node, and takes its answer from it as fast as it comes.
+async fn ask<S>(
+    pool: &Pool<S>,
+    mut request: Request,
+    deadline: Instant,
+    tell: impl Fn(Payload),
+) -> io::Result<Result<Payload, Failure>>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    // Whoever is next finds the stream that is put back before this one's turn is over.
+    let _turn = match pool.turn().await {
+        Ok(turn) => turn,
+        Err(problem) => return Ok(Err(problem.into())),
+    };
+    let mut stream = pool.take().await?;
+    let left = deadline.saturating_duration_since(Instant::now());
+    request.timeout_ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX).max(1);
     stream.send(&request.encode()).await?;
     loop {
         let answer = stream.expect().await?;
         let result = match Frame::decode(&answer).map_err(refused)? {
             Frame::Progress(told) => {
-                progress.send(told).await;
+                tell(told);
+                // However much comes at once, others have their turn, and the caller may read.
+                consume_budget().await;
                 continue;
             }
             Frame::Result(payload) => Ok(payload),
@@ -134,7 +193,8 @@ pub(crate) async fn answer<S>(mut stream: Frames<S>, providers: &Providers) -> i
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    while let Some(frame) = stream.next().await? {
+    // A large request keeps its room until it is answered: it may wait long for its handler.
+    while let Some((frame, _room)) = stream.next_with_room().await? {
         let request = Request::decode(&frame).map_err(refused)?;
         let timeout = Duration::from_millis(request.timeout_ms).min(MAX_TIMEOUT);
         let deadline = Instant::now() + timeout;

@@ -33,7 +33,7 @@ pub(crate) struct Frames<S> {
     splitter: Splitter,
     /// The room that all streams of the peer share for their large frames, in places.
     room: Option<Arc<Semaphore>>,
-    /// What the frame takes of it that is read now.
+    /// What the frame takes of it that is read now. With the frame it goes to who reads it.
     taken: Option<OwnedSemaphorePermit>,
 }
 
@@ -66,10 +66,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Frames<S> {
 
     /// The next frame; none when the peer has ended the stream between two.
     pub(crate) async fn next(&mut self) -> io::Result<Option<Bytes>> {
+        let next = self.next_with_room().await?;
+        Ok(next.map(|(frame, _room)| frame))
+    }
+
+    /// As [`next`](Self::next), with the room that the frame takes, to be kept as long as the frame is.
+    pub(crate) async fn next_with_room(
+        &mut self,
+    ) -> io::Result<Option<(Bytes, Option<OwnedSemaphorePermit>)>> {
         loop {
             if let Some(frame) = self.ready()? {
-                self.taken = None;
-                return Ok(Some(frame));
+                return Ok(Some((frame, self.taken.take())));
             }
             self.make_room()?;
             if self.read().await? == 0 {

@@ -8,16 +8,17 @@ use std::{
 };
 
 use macula_engine::{
-    ClusterId, DhtError, Engine, Membership, NodeId, NodeKey, Seed, StartError, Stats,
+    ByteStream, ClusterId, DhtError, Engine, Membership, NodeId, NodeKey, OpenError, Seed,
+    StartError, Stats,
 };
 use macula_proto::{
-    Problem, Procedure, Realm,
+    ErrorCode, Problem, Procedure, Realm,
     peer::once::{Ask, Told},
 };
 use parking_lot::RwLock;
 use serde::Serialize;
 use tokio::{
-    sync::{mpsc, oneshot, watch},
+    sync::{OwnedSemaphorePermit, mpsc, oneshot, watch},
     time::timeout,
 };
 
@@ -30,6 +31,8 @@ use super::{
     peers::{Here, ONCE, Outboxes, Peers, REPLAY},
     records, replay,
     settings::Settings,
+    shares::Shares,
+    turns::Turns,
 };
 use crate::{
     Mesh, Subscribe,
@@ -65,6 +68,9 @@ pub struct Cluster {
     seen: Arc<RwLock<Seen>>,
     outboxes: Outboxes,
     settings: Arc<Settings>,
+    /// What this node may ask one other of keys and of replays at a time.
+    keys: Turns,
+    replays: Turns,
 }
 
 /// Why a node does not join a cluster.
@@ -156,12 +162,14 @@ impl Cluster {
             exchange: mesh.exchange_arc(),
             providers: mesh.providers_arc(),
         };
+        let shares = Shares::of(settings.engine.max_streams);
         let (peers, heard) = Peers::start(Here {
             engine: engine.clone(),
             exchange: Arc::clone(&tables.exchange),
             providers: Arc::clone(&tables.providers),
             store: mesh.store().clone(),
             message_bytes: settings.gossip.message_bytes,
+            calls: shares.calls,
         });
         let outboxes = peers.outboxes();
         let (commands, ordered) = mpsc::channel(COMMANDS);
@@ -197,6 +205,8 @@ impl Cluster {
             seen,
             outboxes,
             settings: Arc::new(settings),
+            keys: Turns::new(shares.keys),
+            replays: Turns::new(shares.replays),
         })
     }
 
@@ -320,7 +330,9 @@ impl Cluster {
         };
         let asked = self.connected().into_iter().map(|id| {
             let wanted = &wanted;
+            let turns = self.replays.of(id);
             async move {
+                let _turn = turns.acquire().await;
                 let stream = self.engine.open(id, REPLAY).await;
                 replay::ask(stream.map_err(std::io::Error::other)?, wanted).await
             }
@@ -348,11 +360,10 @@ impl Cluster {
                 continue;
             }
             let ask = Ask { key: key.0, digest };
-            let told = async {
-                let stream = self.engine.open(owner, ONCE).await;
-                once::ask(stream.map_err(std::io::Error::other)?, ask).await
+            let Some((turn, stream)) = self.to_owner(owner).await? else {
+                continue;
             };
-            match told.await {
+            match once::ask(stream, turn, ask).await {
                 Ok((Told::First, there)) => held.extend(there),
                 Ok((Told::Again(kept), _)) => return Ok(Begin::Again(kept.into())),
                 Ok((Told::Refused(problem), _)) => return Err(problem),
@@ -360,5 +371,30 @@ impl Cluster {
             }
         }
         Ok(Begin::First(Claim(held)))
+    }
+
+    /// A stream on which a node is asked for a key that belongs to it; none if it has gone.
+    ///
+    /// # Errors
+    /// `overloaded`, when none can be opened in time: the node may know the key, so without it the request could be
+    /// carried out again.
+    async fn to_owner(
+        &self,
+        owner: NodeId,
+    ) -> Result<Option<(OwnedSemaphorePermit, ByteStream)>, Problem> {
+        let turns = self.keys.of(owner);
+        let opening = async {
+            let turn = turns.acquire_owned().await.expect("nobody closes it");
+            Ok((turn, self.engine.open(owner, ONCE).await?))
+        };
+        let opened = timeout(once::WAIT, opening).await;
+        match opened.unwrap_or(Err(OpenError::TooSlow)) {
+            Ok(opened) => Ok(Some(opened)),
+            Err(OpenError::NotConnected) => Ok(None),
+            Err(OpenError::TooSlow) => {
+                let detail = "expected fewer requests with idempotency keys at a time";
+                Err(Problem::new(ErrorCode::Overloaded, detail))
+            }
+        }
     }
 }

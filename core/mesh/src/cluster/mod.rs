@@ -7,8 +7,10 @@
 //!
 //! - [`settings`]: bounds and times.
 //! - [`fact`]: what a node says of itself. [`directory`]: what follows from it in this node's tables.
-//! - [`frames`], [`link`], [`calls`], [`replay`], [`once`]: streams between two nodes.
-//! - [`turns`], [`complaints`]: what one peer may have at a time, and how often the log says what it does.
+//! - [`frames`], [`link`], [`calls`], [`replay`], [`once`]: streams between two nodes. [`progress`]: that of a call,
+//!   until its caller reads it.
+//! - [`turns`], [`complaints`]: what one peer may have at a time, and how often the log says what it does. [`shares`]:
+//!   what this node may have at a peer.
 //! - [`peers`]: the tasks that talk to each peer. [`say`]: what is said beside gossip.
 //! - [`absent`]: nodes that are not connected. [`records`]: what the DHT is told.
 //! - [`driver`]: the task that holds it together. [`handle`]: what the mesh asks of it.
@@ -27,10 +29,12 @@ mod handle;
 mod link;
 mod once;
 mod peers;
+mod progress;
 mod records;
 pub(crate) mod replay;
 mod say;
 pub mod settings;
+mod shares;
 #[cfg(test)]
 mod tests;
 mod turns;

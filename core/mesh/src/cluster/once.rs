@@ -3,14 +3,15 @@
 //! A key belongs to two of the connected nodes, those that rendezvous hashing (Thaler and Ravishankar, 1998) puts
 //! first for it. It is claimed at the one and then at the other, in that order, so that of two requests with one
 //! key only one gets both; either of them knows the answer when the other has gone. While nodes do not reach each
-//! other, or both have gone at once, a key may be new to each side: then the request is carried out twice.
+//! other, or both have gone at once, a key may be new to each side: then the request is carried out twice. A node that
+//! is there and cannot be asked, as too much goes on here, is not left out: the request is refused.
 
 use std::{io, time::Duration};
 
 use macula_proto::peer::once::{Ask, Keep, Told};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    sync::oneshot,
+    sync::{OwnedSemaphorePermit, oneshot},
     time::timeout,
 };
 
@@ -19,8 +20,11 @@ use crate::once::{Begun, Held, Key, Store};
 
 /// How many nodes a key belongs to.
 pub(crate) const OWNERS: usize = 2;
-/// How long a node may take to say whether a key is new. One that does not is left out.
+/// How long a node may take to say whether a key is new. One that does not is left out. It may take as long until it can
+/// be asked.
 pub(crate) const WAIT: Duration = Duration::from_secs(1);
+/// How long a node may take to read the answer that it keeps.
+const KEEPING: Duration = Duration::from_secs(8);
 
 /// The nodes that a key belongs to, of those that are there, the first one first.
 pub(crate) fn owners<Id: AsRef<[u8]> + Copy>(
@@ -48,8 +52,13 @@ fn weight(key: &Key, node: &[u8]) -> u64 {
     hash ^ hash >> 33
 }
 
-/// Claims a key at another node: it is held there as long as the answer's sender lives.
-pub(crate) async fn ask<S>(stream: S, ask: Ask) -> io::Result<(Told, Option<Held>)>
+/// Claims a key at another node: it is held there as long as the answer's sender lives. The turn is over with the
+/// stream.
+pub(crate) async fn ask<S>(
+    stream: S,
+    turn: OwnedSemaphorePermit,
+    ask: Ask,
+) -> io::Result<(Told, Option<Held>)>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -62,9 +71,15 @@ where
     let held = matches!(told, Told::First).then(|| {
         let (sender, kept) = oneshot::channel::<Keep>();
         tokio::spawn(async move {
-            if let Ok(keep) = kept.await {
-                // A node that has gone keeps nothing.
-                let _ = frames.finish(&keep.encode()).await;
+            let _turn = turn;
+            let kept = tokio::select! {
+                kept = kept => kept.ok(),
+                // It has nothing more to say: it has gone, and keeps nothing.
+                _ = frames.next() => None,
+            };
+            if let Some(keep) = kept {
+                // Nor does one that does not read it.
+                let _ = timeout(KEEPING, frames.finish(&keep.encode())).await;
             }
         });
         Held::There(sender)
@@ -93,7 +108,43 @@ where
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use tokio::{io::duplex, sync::Semaphore};
+
     use super::*;
+
+    #[tokio::test]
+    async fn a_key_takes_a_turn_until_its_request_or_its_owner_has_gone() {
+        let turns = Arc::new(Semaphore::new(1));
+        let claim = async || {
+            let turn = Arc::clone(&turns).acquire_owned().await.unwrap();
+            let (near, far) = duplex(1 << 10);
+            let owner = tokio::spawn(async move {
+                let mut frames = Frames::new(far);
+                frames.expect().await.unwrap();
+                frames.send(&Told::First.encode()).await.unwrap();
+                frames
+            });
+            let ask = Ask {
+                key: [1; 32],
+                digest: [2; 32],
+            };
+            let (told, held) = super::ask(near, turn, ask).await.unwrap();
+            assert_eq!(told, Told::First);
+            (held.unwrap(), owner.await.unwrap())
+        };
+        let (held, owner) = claim().await;
+        assert_eq!(turns.available_permits(), 0);
+        drop(held);
+        let _gone = owner;
+        let (held, owner) = claim().await;
+        assert_eq!(turns.available_permits(), 0);
+        drop(owner);
+        let again = timeout(WAIT, turns.acquire()).await;
+        let _turn = again.expect("the owner has gone").unwrap();
+        drop(held);
+    }
 
     #[test]
     fn keys_spread_over_nodes_and_most_stay_when_one_comes() {

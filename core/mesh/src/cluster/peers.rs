@@ -32,8 +32,9 @@ pub(super) const GOSSIP: &str = "gossip/1";
 const OUTGOING: usize = 256;
 /// Messages of all peers that may wait for the state. Beyond, their streams wait.
 const INCOMING: usize = 1_024;
-/// Bytes of large frames that may be under way from one peer to this node, of calls and of what is kept: as many as it
-/// has streams, of a megabyte each, or five of the largest. Beyond, the stream of a frame ends.
+/// Bytes of large frames that may be under way from one peer to this node, of calls and of what is kept, and of requests
+/// that wait here for their answers: as many as it has streams, of a megabyte each, or five of the largest. Beyond, the
+/// stream of a frame ends.
 const ROOM: usize = 320 << 20;
 /// Streams of one peer for events, gossip and replays, each, that are read at a time: one of each of the connections
 /// that it may have, and more for replays, which are short. Further ones wait.
@@ -56,6 +57,8 @@ pub(super) struct Here {
     pub(super) store: Store,
     /// Bytes of a message of gossip.
     pub(super) message_bytes: usize,
+    /// Calls to one peer at a time.
+    pub(super) calls: usize,
 }
 
 /// Where what waits for each peer is.
@@ -229,7 +232,7 @@ impl Peers {
             let opening = async move { engine.open(id, CALL).await.map_err(io::Error::other) };
             Box::pin(opening) as BoxFuture<'static, _>
         });
-        Arc::new(Pool::new(open, self.room.of(id)))
+        Arc::new(Pool::new(open, self.here.calls, self.room.of(id)))
     }
 }
 

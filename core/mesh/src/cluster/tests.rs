@@ -260,7 +260,11 @@ fn served(
             Box::pin(std::future::ready(Ok(near)))
         };
     let remote = Remote {
-        pool: Arc::new(Pool::new(Arc::new(open), Arc::new(Semaphore::new(1 << 17)))),
+        pool: Arc::new(Pool::new(
+            Arc::new(open),
+            2,
+            Arc::new(Semaphore::new(1 << 17)),
+        )),
         provider: id,
     };
     let elsewhere =
@@ -270,15 +274,19 @@ fn served(
     (caller, registration, elsewhere)
 }
 
+fn payload(bytes: impl Into<Bytes>) -> Payload {
+    Payload {
+        content_type: MediaType::JSON,
+        bytes: bytes.into(),
+    }
+}
+
 fn call(mesh: &Mesh, argument: &'static str, timeout: Duration) -> crate::Reply {
     let call = Call {
         realm: realm(),
         procedure: Procedure::parse("demo.add").unwrap(),
         caller: "tester".into(),
-        argument: Payload {
-            content_type: MediaType::JSON,
-            bytes: Bytes::from_static(argument.as_bytes()),
-        },
+        argument: payload(argument),
         headers: Vec::new(),
         deadline: Instant::now() + timeout,
         wants_progress: true,
@@ -367,6 +375,67 @@ async fn giving_a_call_up_cancels_its_handler_at_the_other_node() {
     );
     assert_eq!(caller.status().calls, 0);
     assert!(drops.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn calls_take_turns_and_one_that_waits_for_long_is_refused() {
+    let server = node("server");
+    let (started, mut starts) = tokio::sync::mpsc::unbounded_channel();
+    let waits = move |_: Invocation| {
+        let _ = started.send(());
+        std::future::pending::<Result<Payload, Failure>>()
+    };
+    let (caller, _at_server, _elsewhere) = served(&server, waits);
+    let call = || tokio::spawn(call(&caller, "1", LONG * 6).result());
+    let (first, _second) = (call(), call());
+    for _ in 0..2 {
+        starts.recv().await.unwrap();
+    }
+    let third = call();
+    // Nothing but the time is waited for.
+    tokio::time::pause();
+    let refused = third.await.unwrap().unwrap_err();
+    assert_eq!(refused.code, ErrorCode::Overloaded);
+    let fourth = call();
+    first.abort();
+    starts.recv().await.expect("the fourth begins");
+    assert_eq!(caller.status().calls, 2);
+    assert!(!fourth.is_finished());
+}
+
+#[tokio::test]
+async fn a_caller_that_reads_nothing_keeps_its_provider_from_nothing() {
+    let server = node("server");
+    let talks = |call: Invocation| async move {
+        for number in 0..5_000_u32 {
+            call.progress.send(payload(number.to_string())).await;
+        }
+        Ok(call.argument)
+    };
+    let (caller, _at_server, _elsewhere) = served(&server, talks);
+    let mut reply = call(&caller, "1", LONG);
+    let first = reply.next().await;
+    assert!(matches!(first, Some(Answer::Progress(told)) if &*told.bytes == b"0"));
+    let ended = async {
+        while server.status().calls > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    let ended = tokio::time::timeout(LONG, ended).await;
+    ended.expect("the provider has answered");
+    // What was told first is there, in order and before the end, however late it is read.
+    let mut next = 1;
+    loop {
+        match reply.next().await.unwrap() {
+            Answer::Progress(told) if next < 1_000 => {
+                assert_eq!(told.bytes, next.to_string().as_bytes());
+                next += 1;
+            }
+            Answer::Progress(_) => next += 1,
+            Answer::Done(result) => break assert_eq!(&*result.unwrap().bytes, b"1"),
+        }
+    }
+    assert!((1_000..5_000).contains(&next), "{next}");
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod announced;
+mod calls;
 mod gossip;
 mod lies;
 mod records;

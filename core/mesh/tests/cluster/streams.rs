@@ -2,10 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use macula_mesh::{Failure, Invocation, Payload};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::support::{World, eventually, framed, payload, request, resident, serve, soon};
+use crate::support::{
+    World, eventually, framed, large_request, payload, request, resident, serve, soon,
+};
 
 const PROTOCOLS: [&str; 5] = ["link/1", "call/1", "replay/1", "once/1", "gossip/1"];
 
@@ -88,6 +91,56 @@ async fn frames_that_never_end_take_bounded_memory() {
         open += usize::from(left(stream).await);
     }
     assert!(open <= 5, "{open} frames of 60 MiB are waited for");
+}
+
+/// A request is whole long before it is answered, if the procedure is busy.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whole_requests_that_wait_take_bounded_memory() {
+    const BYTES: usize = 20 << 20;
+    const ASKED: usize = 24;
+    // So many fit into what one member may have.
+    const FIT: usize = 15;
+    let mut world = World::new().await;
+    let liar = world.liar().await;
+    let victim = world.victim.id();
+    let waits = |_: Invocation| std::future::pending::<Result<Payload, Failure>>();
+    let served = world
+        .victim
+        .mesh
+        .serve(serve("demo.wait", 1), Arc::new(waits));
+    let _served = served.unwrap();
+    let request = Bytes::from(large_request("demo.wait", BYTES));
+    let mut held = Vec::new();
+    for _ in 0..ASKED {
+        let mut stream = liar.engine.open(victim, "call/1").await.unwrap();
+        // One that is refused is written in part.
+        let _ = soon(stream.write_all(&request)).await;
+        let _ = stream.flush().await;
+        held.push(stream);
+    }
+    eventually("those that fit wait", async || {
+        world.victim.mesh.status().calls >= FIT
+    })
+    .await;
+    world.works().await;
+    let mut ends = held.split_off(FIT);
+    for stream in &mut ends {
+        let _ = soon(stream.read_to_end(&mut Vec::new())).await;
+    }
+    assert_eq!(world.victim.mesh.status().calls, FIT);
+    // What is given up makes room.
+    drop((held, ends));
+    eventually("they are given up", async || {
+        world.victim.mesh.status().calls == 0
+    })
+    .await;
+    let again = liar.says(victim, "call/1", &request).await;
+    eventually("there is room for another", async || {
+        world.victim.mesh.status().calls == 1
+    })
+    .await;
+    drop(again);
+    world.works().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -255,6 +255,19 @@ pub(crate) fn framed(frame: &[u8]) -> Vec<u8> {
 }
 
 pub(crate) fn request(procedure: &str, timeout_ms: u64) -> Vec<u8> {
+    request_with(procedure, timeout_ms, payload(b"7"))
+}
+
+/// A request with an argument of so many bytes, that waits for as long as one may.
+pub(crate) fn large_request(procedure: &str, bytes: usize) -> Vec<u8> {
+    let argument = Payload {
+        content_type: MediaType::JSON,
+        bytes: vec![b' '; bytes].into(),
+    };
+    request_with(procedure, u64::MAX, argument)
+}
+
+fn request_with(procedure: &str, timeout_ms: u64, argument: Payload) -> Vec<u8> {
     let request = Request {
         realm: realm(),
         procedure: Procedure::parse(procedure).unwrap(),
@@ -263,7 +276,7 @@ pub(crate) fn request(procedure: &str, timeout_ms: u64) -> Vec<u8> {
         headers: Vec::new(),
         timeout_ms,
         wants_progress: true,
-        argument: payload(b"7"),
+        argument,
     };
     framed(&request.encode())
 }

@@ -2,6 +2,9 @@
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
+/// Bytes of a frame beyond which what follows it moves to a buffer of its own.
+const SHARED: usize = 64 << 10;
+
 /// The most bytes of a length.
 const MAX_LENGTH_BYTES: usize = 8;
 
@@ -84,9 +87,9 @@ impl Splitter {
         }
         self.held.advance(head);
         let frame = self.held.split_to(length).freeze();
-        if self.held.is_empty() {
-            // An idle stream holds no buffer.
-            self.held = BytesMut::new();
+        if self.held.is_empty() || length > SHARED {
+            // An idle stream holds no buffer, and what follows a long frame does not hold that of the frame.
+            self.held = BytesMut::from(&self.held[..]);
         }
         Ok(Some(frame))
     }
@@ -142,6 +145,20 @@ mod tests {
         splitter.push(&[0x80, 0x0F, 0xFF, 0xFF]);
         assert_eq!(splitter.next_frame(), Ok(None));
         assert!(splitter.held.capacity() <= 4 << 10);
+    }
+
+    #[test]
+    fn what_follows_a_long_frame_does_not_hold_its_bytes() {
+        for follows in [&[][..], &[0x80, 0x0F], &[1, 7, 1, 8, 0x40]] {
+            let mut splitter = Splitter::new(1 << 20);
+            let mut stream = Vec::new();
+            put_frame(&mut stream, &vec![7; 1 << 20]);
+            stream.extend_from_slice(follows);
+            splitter.push(&stream);
+            let frame = splitter.next_frame().unwrap().unwrap();
+            assert!(frame.is_unique(), "{follows:?}");
+            assert_eq!(splitter.held, follows);
+        }
     }
 
     proptest! {
