@@ -191,7 +191,11 @@ impl Driver {
                 }
                 self.answer_waiting();
                 match why {
-                    Gone::Left | Gone::Refused(Refusal::Revoked) => self.retire(&id),
+                    Gone::Left => {
+                        self.peers.forget(&id);
+                        self.retire(&id);
+                    }
+                    Gone::Refused(Refusal::Revoked) => self.retire(&id),
                     // Another run of it follows, which says what of this one is over.
                     Gone::Restarted => self.lapse(&id),
                     _ => self.is_absent(id),

@@ -21,6 +21,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use tokio::{io::duplex, sync::Notify};
 
 use super::{
+    boxes::Inboxes,
     calls,
     directory::{Directory, Route, Tables},
     fact::{About, Fact, Offer},
@@ -55,30 +56,34 @@ fn same<T: PartialEq + Debug + Serialize + DeserializeOwned>(bytes: &[u8]) {
 }
 
 /// A link under steps of two bytes: what arrives is in order, nothing comes twice, and what was lost is told, to the
-/// number while the writer's run is the same.
+/// number while the writer's run is the same and the reader remembers it.
 pub fn link(steps: &[u8]) {
     let mut world = Link::new();
     for step in steps.chunks_exact(2) {
         let much = usize::from(step[1]);
-        match step[0] % 8 {
+        match step[0] % 9 {
             0 | 1 => world.publish(1 + much),
             2 => world.publish(1 + much * 16),
             3 => world.connect(1 + much * 16),
             4 => world.write(1 + much % 8),
             5 => world.read(1 + much % 8),
             6 => world.line = None,
-            _ => world.restart(),
+            7 => world.restart(),
+            _ => world.forget(),
         }
     }
     world.settle();
 }
+
+/// The writer, among those that the reader knows.
+const WRITER: u8 = 0;
 
 /// A writer, a reader, and one stream at a time between them.
 struct Link {
     writer: Arc<Exchange>,
     reader: Arc<Exchange>,
     outbox: Arc<Outbox>,
-    inbox: Inbox,
+    inboxes: Inboxes<u8>,
     line: Option<Line>,
     subscription: Subscription,
     epoch: u64,
@@ -143,7 +148,7 @@ impl Link {
         let (writer, reader) = (exchange(), exchange());
         let mut link = Self {
             outbox: Arc::new(Outbox::new(1)),
-            inbox: Inbox::new(),
+            inboxes: Inboxes::new(2),
             line: None,
             subscription: subscribe(&reader),
             writer,
@@ -177,6 +182,14 @@ impl Link {
         }
     }
 
+    /// The reader's link breaks, and meanwhile so many others come and go that it forgets how far it has read.
+    fn forget(&mut self) {
+        self.line = None;
+        for other in 1..=2 {
+            self.inboxes.open(WRITER + other, |_| false);
+        }
+    }
+
     fn publish(&mut self, count: usize) {
         // Two queues full, and some: more shows nothing new.
         let room = 40_000_u64.saturating_sub(self.published) as usize;
@@ -196,7 +209,8 @@ impl Link {
     fn connect(&mut self, room: usize) {
         let (near, far) = duplex(room);
         let outbox = Arc::clone(&self.outbox);
-        let (inbox, reader) = (self.inbox.clone(), Arc::clone(&self.reader));
+        let inbox = self.inboxes.open(WRITER, |_| false);
+        let reader = Arc::clone(&self.reader);
         self.line = Some(Line {
             writes: Box::pin(async move { outbox.write(near).await }),
             reads: Box::pin(async move { inbox.read(far, &reader).await }),
@@ -485,5 +499,17 @@ mod tests {
     fn a_link_that_breaks_before_anything_was_read_loses_nothing() {
         // 13 events; a stream on which they are written; another one.
         super::link(&[0, 12, 3, 1, 5, 0, 4, 0]);
+    }
+
+    #[test]
+    fn a_reader_that_has_forgotten_how_far_it_was_gets_nothing_twice() {
+        // 100 events, which are written and read; the reader forgets. 100 more.
+        super::link(&[0, 99, 3, 255, 4, 7, 5, 7, 8, 0, 0, 99]);
+    }
+
+    #[test]
+    fn a_reader_that_has_forgotten_a_writer_is_told_what_is_lost_with_its_run() {
+        // The same, but the writer begins a new run after the events that wait for the reader.
+        super::link(&[0, 99, 3, 255, 4, 7, 5, 7, 8, 0, 0, 99, 7, 0]);
     }
 }

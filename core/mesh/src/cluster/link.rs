@@ -39,12 +39,14 @@ const BATCH_BYTES: usize = 256 << 10;
 /// What was written and is kept for a reader that comes back: what two connections can have under way.
 const KEPT: usize = 4_096;
 const KEPT_BYTES: usize = 8 << 20;
+/// The run of no writer: what a reader names that has forgotten which it was.
+const FORGOTTEN: u64 = u64::MAX;
 
 /// The events that one peer wants.
 #[derive(Debug)]
 pub(crate) struct Outbox {
     pub(crate) queue: Arc<Queue>,
-    /// This run of the node; never 0.
+    /// This outbox among all that there ever are for the peer.
     epoch: u64,
     /// One stream at a time writes.
     sent: Mutex<Sent>,
@@ -63,10 +65,12 @@ struct Sent {
 }
 
 impl Outbox {
-    pub(crate) fn new(epoch: u64) -> Self {
+    /// An empty one. What comes from `random` is what readers tell it by.
+    pub(crate) fn new(random: u64) -> Self {
         Self {
             queue: Arc::new(Queue::new(QUEUE)),
-            epoch,
+            // Neither of a reader that has read nothing, nor of one that has forgotten.
+            epoch: random.clamp(1, FORGOTTEN - 1),
             sent: Mutex::default(),
             over: CancellationToken::new(),
         }
@@ -174,16 +178,30 @@ fn put(delivery: &Delivery, out: &mut Vec<u8>) {
     }
 }
 
-/// How far this node has read a peer's events. It outlives connections; a clone is the same.
+/// How far this node has read a peer's events. It outlives connections; a clone is the same. One stream at a time
+/// reads.
 #[derive(Debug, Clone)]
-pub(crate) struct Inbox(Arc<parking_lot::Mutex<Resume>>);
+pub(crate) struct Inbox(Arc<Mutex<Resume>>);
 
 impl Inbox {
+    /// One of a peer of which nothing was read.
     pub(crate) fn new() -> Self {
-        Self(Arc::new(parking_lot::Mutex::new(Resume {
-            epoch: 0,
-            next: 0,
-        })))
+        Self::at(0)
+    }
+
+    /// One of a peer of which something may have been read, and nobody knows how much. Readers are told so.
+    pub(crate) fn forgotten() -> Self {
+        Self::at(FORGOTTEN)
+    }
+
+    fn at(epoch: u64) -> Self {
+        Self(Arc::new(Mutex::new(Resume { epoch, next: 0 })))
+    }
+
+    /// Whether nothing was read, for sure.
+    #[cfg(test)]
+    pub(crate) fn is_new(&self) -> bool {
+        self.0.try_lock().is_ok_and(|at| at.epoch == 0)
     }
 
     /// Gives what the peer publishes to the readers here, until the stream breaks. We have opened it.
@@ -192,11 +210,12 @@ impl Inbox {
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let mut frames = Frames::new(stream);
-        let resume = *self.0.lock();
-        frames.send(&resume.encode()).await?;
+        // A stream that is given up may be busy still with what it has read: this one begins after that.
+        let mut at = self.0.lock().await;
+        frames.send(&at.encode()).await?;
         let mut names = Names::default();
         match Link::decode(&frames.expect().await?, &mut names).map_err(refused)? {
-            Link::Begin { epoch, next } => self.begin(epoch, next, exchange),
+            Link::Begin { epoch, next } => begin(&mut at, epoch, next, exchange),
             _ => return Err(io::ErrorKind::InvalidData.into()),
         }
         let mut batch = Vec::new();
@@ -206,37 +225,36 @@ impl Inbox {
                 match Link::decode(&frame, &mut names).map_err(refused)? {
                     Link::Event(event) => batch.push(event),
                     Link::Gap(missed) => {
-                        self.receive(&mut batch, exchange);
-                        self.advance(missed);
+                        receive(&mut at, &mut batch, exchange);
+                        advance(&mut at, missed);
                         exchange.lost(gap(Some(missed)));
                     }
                     Link::Begin { .. } => return Err(io::ErrorKind::InvalidData.into()),
                 }
                 next = frames.ready()?;
             }
-            self.receive(&mut batch, exchange);
+            receive(&mut at, &mut batch, exchange);
         }
         Ok(())
     }
+}
 
-    fn receive(&self, batch: &mut Vec<Event>, exchange: &Exchange) {
-        self.advance(batch.len() as u64);
-        exchange.receive(batch.drain(..));
-    }
+fn receive(at: &mut Resume, batch: &mut Vec<Event>, exchange: &Exchange) {
+    advance(at, batch.len() as u64);
+    exchange.receive(batch.drain(..));
+}
 
-    fn advance(&self, events: u64) {
-        let mut resume = self.0.lock();
-        resume.next = resume.next.saturating_add(events);
-    }
+fn advance(at: &mut Resume, events: u64) {
+    at.next = at.next.saturating_add(events);
+}
 
-    fn begin(&self, epoch: u64, next: u64, exchange: &Exchange) {
-        let last = std::mem::replace(&mut *self.0.lock(), Resume { epoch, next });
-        if last.epoch == epoch && next > last.next {
-            exchange.lost(gap(Some(next - last.next)));
-        } else if last.epoch != 0 && last.epoch != epoch {
-            // What the peer has published meanwhile, nobody has kept for us.
-            exchange.lost(gap(None));
-        }
+fn begin(at: &mut Resume, epoch: u64, next: u64, exchange: &Exchange) {
+    let last = std::mem::replace(at, Resume { epoch, next });
+    if last.epoch == epoch && next > last.next {
+        exchange.lost(gap(Some(next - last.next)));
+    } else if last.epoch != 0 && last.epoch != epoch {
+        // What the peer has published meanwhile, nobody has kept for us.
+        exchange.lost(gap(None));
     }
 }
 

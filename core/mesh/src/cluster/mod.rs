@@ -8,12 +8,14 @@
 //! - [`settings`]: bounds and times.
 //! - [`fact`]: what a node says of itself. [`directory`]: what follows from it in this node's tables.
 //! - [`frames`], [`link`], [`calls`], [`replay`], [`once`]: streams between two nodes.
+//! - [`boxes`]: what is kept of links that are broken.
 //! - [`turns`], [`complaints`]: what one peer may have at a time, and how often the log says what it does.
 //! - [`peers`]: the tasks that talk to each peer. [`say`]: what is said beside gossip.
 //! - [`absent`]: nodes that are not connected. [`records`]: what the DHT is told.
 //! - [`driver`]: the task that holds it together. [`handle`]: what the mesh asks of it.
 
 mod absent;
+mod boxes;
 mod calls;
 mod complaints;
 mod directory;

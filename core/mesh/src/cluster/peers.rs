@@ -13,6 +13,7 @@ use tokio::{
 };
 
 use super::{
+    boxes::Inboxes,
     calls::{self, Pool},
     frames::{Frames, PLACE},
     link::{Inbox, Outbox},
@@ -43,8 +44,8 @@ const REPLAYS: usize = 16;
 const REPLAY_TIME: Duration = Duration::from_secs(8);
 /// How long to wait before a stream that broke is opened again, while its peer is connected.
 const REOPEN: Duration = Duration::from_millis(200);
-/// Peers of which it is remembered how far their events were read, far more than are connected. Beyond, it is
-/// forgotten of all, and a peer that comes back is read from there on.
+/// Peers of which it is remembered how far their events were read, 100 bytes each: far more than a cluster has, also of
+/// nodes that have gone for good. Beyond, it is forgotten of all that are not connected.
 const INBOXES: usize = 4_096;
 
 /// What streams of peers reach on this node.
@@ -67,7 +68,8 @@ pub(super) struct Peers {
     connected: HashMap<NodeId, Connected>,
     /// The queues of peers, kept for a while after the connection broke. Shared with the taker of links.
     outboxes: Outboxes,
-    inboxes: HashMap<NodeId, Inbox>,
+    /// How far their events were read, also of nodes that were taken out of the state.
+    inboxes: Inboxes<NodeId>,
     room: Turns,
     /// The takers of streams; they end with this.
     _takers: JoinSet<()>,
@@ -153,7 +155,7 @@ impl Peers {
             here,
             connected: HashMap::new(),
             outboxes,
-            inboxes: HashMap::new(),
+            inboxes: Inboxes::new(INBOXES),
             room,
             _takers: takers,
         };
@@ -166,14 +168,12 @@ impl Peers {
             self.outboxes
                 .lock()
                 .entry(id)
-                .or_insert_with(|| Arc::new(Outbox::new(rand::random::<u64>().max(1)))),
+                .or_insert_with(|| Arc::new(Outbox::new(rand::random()))),
         );
         let (gossip, messages) = mpsc::channel(OUTGOING);
-        if self.inboxes.len() >= INBOXES {
-            self.inboxes.clear();
-        }
-        let inbox = self.inboxes.entry(id).or_insert_with(Inbox::new);
-        let reading = read(self.here.clone(), id, inbox.clone());
+        let connected = &self.connected;
+        let inbox = self.inboxes.open(id, |id| connected.contains_key(id));
+        let reading = read(self.here.clone(), id, inbox);
         let saying = say(self.here.engine.clone(), id, messages);
         let tasks = [
             tokio::spawn(reading).abort_handle(),
@@ -196,9 +196,10 @@ impl Peers {
         }
     }
 
-    /// A node has left for good: how far its events were read does not matter any more.
+    /// A node has said goodbye: how far its events were read does not matter any more. It does of one that has just
+    /// not been seen for long, as it may come back with what it has kept.
     pub(super) fn forget(&mut self, id: &NodeId) {
-        self.inboxes.remove(id);
+        self.inboxes.close(id);
     }
 
     pub(super) fn is_connected(&self, id: &NodeId) -> bool {

@@ -1,14 +1,14 @@
 //! Links and calls between two nodes, over a pipe.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use futures_util::StreamExt;
+use futures_util::{StreamExt, poll};
 use macula_proto::{
     ErrorCode, Event, GapReason, MediaType, Pattern, Payload, Problem, Procedure, Realm, Topic,
 };
 use tokio::{
-    io::{DuplexStream, duplex},
+    io::{AsyncReadExt, DuplexStream, duplex},
     sync::Semaphore,
     task::JoinHandle,
     time::Instant,
@@ -174,6 +174,26 @@ async fn the_reader_of_an_outbox_that_has_ended_has_to_open_another() {
     let linked = link(&old, &b, inbox);
     let reading = tokio::time::timeout(Duration::from_secs(10), linked.reading).await;
     reading.expect("its stream has ended").unwrap();
+}
+
+#[tokio::test]
+async fn one_stream_at_a_time_reads_for_an_inbox() {
+    let (a, b) = (node("a"), node("b"));
+    let outbox = outbox(&a);
+    let mut events = subscribe(&b, Replay::None);
+    let inbox = Inbox::new();
+    let first = link(&outbox, &b, inbox.clone());
+    publish(&a, 0);
+    assert_eq!(until(&mut events, 0).await, numbers(0..1));
+    // Another one does not say where the reader is before the first has ended.
+    let (mut near, far) = duplex(4 << 10);
+    let mut second = pin!(inbox.read(far, b.exchange()));
+    let mut said = [0; 1];
+    assert!(poll!(&mut second).is_pending());
+    assert!(poll!(pin!(near.read(&mut said))).is_pending());
+    first.cut().await;
+    assert!(poll!(&mut second).is_pending());
+    assert!(poll!(pin!(near.read(&mut said))).is_ready());
 }
 
 #[tokio::test]

@@ -1,7 +1,8 @@
-//! Clusters over real QUIC on loopback: what the DHT is told, and members that lie and misbehave while honest ones go
-//! on.
+//! Clusters over real QUIC on loopback: what the DHT is told, nodes that are away for long, and members that lie and
+//! misbehave while honest ones go on.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod away;
 mod gossip;
 mod lies;
 mod records;
