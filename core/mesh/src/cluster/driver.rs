@@ -168,7 +168,10 @@ impl Driver {
                 let id = peer.node;
                 tracing::info!(%id, address = %peer.address, "a node is connected");
                 self.absent.remove(&id);
-                let outbox = self.peers.connect(id);
+                if self.peers.keeps_for_another_run(&id, peer.boot) {
+                    self.lapse(&id);
+                }
+                let outbox = self.peers.connect(id, peer.boot);
                 let pool = self.peers.pool(id);
                 let remote = move |provider| {
                     let pool = Arc::clone(&pool);

@@ -13,7 +13,7 @@ use tokio::{
 };
 
 use super::{
-    boxes::Inboxes,
+    boxes::{self, Inboxes},
     calls::{self, Pool},
     frames::{Frames, PLACE},
     link::{Inbox, Outbox},
@@ -60,7 +60,7 @@ pub(super) struct Here {
 }
 
 /// Where what waits for each peer is.
-pub(super) type Outboxes = Arc<Mutex<HashMap<NodeId, Arc<Outbox>>>>;
+pub(super) type Outboxes = Arc<Mutex<boxes::Outboxes<NodeId>>>;
 
 /// The peers that are connected, or were until a moment ago.
 pub(super) struct Peers {
@@ -93,17 +93,21 @@ impl Peers {
     /// Begins to take streams. Gossip comes out of the receiver, with who said it.
     pub(super) fn start(here: Here) -> (Self, mpsc::Receiver<(NodeId, Bytes)>) {
         let (heard, hearing) = mpsc::channel(INCOMING);
-        let outboxes = Outboxes::default();
+        let outboxes = Arc::new(Mutex::new(boxes::Outboxes::new()));
         let mut takers = JoinSet::new();
         let engine = &here.engine;
         let links = Arc::clone(&outboxes);
         let room = Turns::new(ROOM / PLACE);
         let turns = Turns::new(STREAMS);
+        let connected = engine.clone();
         takers.spawn(take(engine.accept(LINK), move |from, stream| {
-            let outbox = links.lock().get(&from).map(Arc::clone);
+            let (links, engine) = (Arc::clone(&links), connected.clone());
             let places = turns.of(from);
             async move {
                 let _turn = places.acquire().await;
+                // A new run may open its link before the driver knows of it: that has to wait for an outbox of its own.
+                let run = run_of(&engine, from);
+                let outbox = run.and_then(|run| links.lock().of_run(&from, run));
                 match outbox {
                     Some(outbox) => outbox.write(stream).await,
                     None => Err(io::ErrorKind::NotConnected.into()),
@@ -162,14 +166,14 @@ impl Peers {
         (peers, hearing)
     }
 
-    /// A peer is connected: reads its events, and gives where ours for it go.
-    pub(super) fn connect(&mut self, id: NodeId) -> Arc<Outbox> {
-        let outbox = Arc::clone(
-            self.outboxes
-                .lock()
-                .entry(id)
-                .or_insert_with(|| Arc::new(Outbox::new(rand::random()))),
-        );
+    /// Whether what is kept for a peer is of another run of it than this one, which began when `boot` says.
+    pub(super) fn keeps_for_another_run(&self, id: &NodeId, boot: u64) -> bool {
+        self.outboxes.lock().is_of_another(id, boot)
+    }
+
+    /// A peer is connected, in the run that began when `boot` says: reads its events, and gives where ours for it go.
+    pub(super) fn connect(&mut self, id: NodeId, boot: u64) -> Arc<Outbox> {
+        let outbox = self.outboxes.lock().open(id, boot, rand::random());
         let (gossip, messages) = mpsc::channel(OUTGOING);
         let connected = &self.connected;
         let inbox = self.inboxes.open(id, |id| connected.contains_key(id));
@@ -190,10 +194,7 @@ impl Peers {
 
     /// What waits for a peer is given up; it is told so if it comes back.
     pub(super) fn lapse(&mut self, id: &NodeId) {
-        if let Some(outbox) = self.outboxes.lock().remove(id) {
-            // A new run of the peer may have opened its link before it was known that it is one.
-            outbox.end();
-        }
+        self.outboxes.lock().lapse(id);
     }
 
     /// A node has said goodbye: how far its events were read does not matter any more. It does of one that has just
@@ -256,6 +257,13 @@ where
             Some(_) = tasks.join_next() => {}
         }
     }
+}
+
+/// The run in which a peer is connected now.
+fn run_of(engine: &Engine, peer: NodeId) -> Option<u64> {
+    let peers = engine.peers();
+    let found = peers.iter().find(|status| status.peer.node == peer);
+    found.map(|status| status.peer.boot)
 }
 
 /// Reads the events of a peer for as long as it is connected.

@@ -26,6 +26,8 @@ const LONG_MS: u64 = 600_000;
 struct Node {
     mesh: Mesh,
     cluster: Cluster,
+    /// A reader, since before it has joined.
+    events: Subscription,
     /// There until it is dropped.
     runtime: Option<Runtime>,
 }
@@ -65,13 +67,20 @@ impl Node {
                 ..Settings::default()
             };
             let mesh = Mesh::start(identity, &bounds).unwrap();
+            let events = mesh.subscribe(Subscribe {
+                realm: realm(),
+                pattern: Pattern::parse("home.**").unwrap(),
+                replay: Replay::None,
+                queue: Bounds::default(),
+            });
             let cluster = mesh.join(config, settings).await.unwrap();
-            (mesh, cluster)
+            (mesh, cluster, events.unwrap())
         });
-        let (mesh, cluster) = starting.await.unwrap();
+        let (mesh, cluster, events) = starting.await.unwrap();
         Self {
             mesh,
             cluster,
+            events,
             runtime: Some(runtime),
         }
     }
@@ -96,16 +105,6 @@ impl Node {
             found.is_some(),
             found.is_some_and(|member| member.connected),
         )
-    }
-
-    fn subscribe(&self) -> Subscription {
-        let wanted = Subscribe {
-            realm: realm(),
-            pattern: Pattern::parse("home.**").unwrap(),
-            replay: Replay::None,
-            queue: Bounds::default(),
-        };
-        self.mesh.subscribe(wanted).unwrap()
     }
 
     fn publish(&self, number: u64) {
@@ -172,34 +171,52 @@ fn read(delivery: Delivery) -> Result<u64, Gap> {
     }
 }
 
+/// Two nodes that are connected, with such bounds.
+async fn pair(
+    authority: &Authority,
+    home: cluster::Settings,
+    guest: (NodeKey, cluster::Settings),
+) -> (Node, Node) {
+    let home = Node::start(authority, NodeKey::generate(), Vec::new(), home).await;
+    let (key, settings) = guest;
+    let guest = Node::start(authority, key, vec![home.seed()], settings).await;
+    (home, guest)
+}
+
+/// Numbers from 0 that one publishes and another reads; the number after the last.
+async fn exchange(from: &Node, to: &mut Node) -> u64 {
+    let (_, next) = from.publish_until_read(0, &mut to.events).await;
+    let last = next + 50;
+    (next..=last).for_each(|number| from.publish(number));
+    while read(soon(to.events.next()).await.unwrap()) != Ok(last) {}
+    last + 1
+}
+
 /// What is read at a node that has taken another one out of its state, when that one goes on, which keeps for so long
 /// what it has sent; and the number of the first event that was published then.
 async fn back_from_standing_still(lapse_ms: u64) -> (Vec<Result<u64, Gap>>, u64) {
-    let authority = Authority::generate();
     let forgetting = cluster::Settings {
         lapse_ms: 100,
         forget_seconds: 1,
         ..cluster::Settings::default()
     };
-    let home = Node::start(&authority, NodeKey::generate(), Vec::new(), forgetting).await;
     let keeping = cluster::Settings {
         lapse_ms,
         ..cluster::Settings::default()
     };
-    let seeds = vec![home.seed()];
-    let guest = Node::start(&authority, NodeKey::generate(), seeds, keeping).await;
-    let mut events = home.subscribe();
-    let (_, next) = guest.publish_until_read(0, &mut events).await;
-    (next..next + 50).for_each(|number| guest.publish(number));
-    let last = next + 50;
-    while read(soon(events.next()).await.unwrap()) != Ok(last - 1) {}
+    let guest = (NodeKey::generate(), keeping);
+    let (mut home, guest) = pair(&Authority::generate(), forgetting, guest).await;
+    let next = exchange(&guest, &mut home).await;
 
     let still = guest.stand_still();
     let id = guest.cluster.node();
     eventually("it is taken out", async || home.sees(id) == (false, false)).await;
     drop(still);
     eventually("it is back", async || home.sees(id) == (true, true)).await;
-    (guest.publish_until_read(last, &mut events).await.0, last)
+    (
+        guest.publish_until_read(next, &mut home.events).await.0,
+        next,
+    )
 }
 
 #[tokio::test]
@@ -216,4 +233,31 @@ async fn a_node_that_has_given_up_what_it_kept_is_not_taken_for_a_new_one() {
         reason: GapReason::Link,
     };
     assert_eq!(found[0], Err(lost));
+}
+
+#[tokio::test]
+async fn a_new_run_gets_nothing_of_what_the_former_one_was_to_get() {
+    let keeping = cluster::Settings {
+        lapse_ms: LONG_MS,
+        ..cluster::Settings::default()
+    };
+    let (authority, key) = (Authority::generate(), NodeKey::generate());
+    let guest = (key.clone(), cluster::Settings::default());
+    let (home, mut former) = pair(&authority, keeping, guest).await;
+    let next = exchange(&home, &mut former).await;
+
+    let _still = former.stand_still();
+    let id = former.cluster.node();
+    let connected = |home: &Node| home.sees(id).1;
+    eventually("it is lost", async || !connected(&home)).await;
+    (next..next + 50).for_each(|number| home.publish(number));
+    let settings = cluster::Settings::default();
+    let mut again = Node::start(&authority, key, vec![home.seed()], settings).await;
+    eventually("it is back", async || connected(&home)).await;
+    let first = next + 50;
+    let (found, _) = home.publish_until_read(first, &mut again.events).await;
+    assert!(
+        matches!(found[..], [Ok(number)] if number >= first),
+        "{found:?}"
+    );
 }
