@@ -39,6 +39,9 @@ const BATCH_BYTES: usize = 256 << 10;
 /// What was written and is kept for a reader that comes back: what two connections can have under way.
 const KEPT: usize = 4_096;
 const KEPT_BYTES: usize = 8 << 20;
+/// Gaps that are told for what was read at a time. A writer tells at most one for each [`BATCH`], of which some four of
+/// the smallest events are read together.
+const GAPS: usize = 8;
 /// The run of no writer: what a reader names that has forgotten which it was.
 const FORGOTTEN: u64 = u64::MAX;
 
@@ -218,34 +221,21 @@ impl Inbox {
             Link::Begin { epoch, next } => begin(&mut at, epoch, next, exchange),
             _ => return Err(io::ErrorKind::InvalidData.into()),
         }
-        let mut batch = Vec::new();
+        let mut chunk = Chunk::default();
         while let Some(first) = frames.next().await? {
             let mut next = Some(first);
             while let Some(frame) = next {
                 match Link::decode(&frame, &mut names).map_err(refused)? {
-                    Link::Event(event) => batch.push(event),
-                    Link::Gap(missed) => {
-                        receive(&mut at, &mut batch, exchange);
-                        advance(&mut at, missed);
-                        exchange.lost(gap(Some(missed)));
-                    }
+                    Link::Event(event) => chunk.events.push(event),
+                    Link::Gap(missed) => chunk.lose(missed),
                     Link::Begin { .. } => return Err(io::ErrorKind::InvalidData.into()),
                 }
                 next = frames.ready()?;
             }
-            receive(&mut at, &mut batch, exchange);
+            at.next = at.next.saturating_add(chunk.deliver(exchange));
         }
         Ok(())
     }
-}
-
-fn receive(at: &mut Resume, batch: &mut Vec<Event>, exchange: &Exchange) {
-    advance(at, batch.len() as u64);
-    exchange.receive(batch.drain(..));
-}
-
-fn advance(at: &mut Resume, events: u64) {
-    at.next = at.next.saturating_add(events);
 }
 
 fn begin(at: &mut Resume, epoch: u64, next: u64, exchange: &Exchange) {
@@ -255,6 +245,40 @@ fn begin(at: &mut Resume, epoch: u64, next: u64, exchange: &Exchange) {
     } else if last.epoch != 0 && last.epoch != epoch {
         // What the peer has published meanwhile, nobody has kept for us.
         exchange.lost(gap(None));
+    }
+}
+
+/// What has come together. A gap of a few bytes goes to every reader of the node, so that there are few of them,
+/// whatever the peer writes: those that follow each other are one, and what is beyond [`GAPS`] is told with the last.
+#[derive(Default)]
+struct Chunk {
+    events: Vec<Event>,
+    /// How many were lost before an event, by its index.
+    gaps: Vec<(usize, u64)>,
+}
+
+impl Chunk {
+    fn lose(&mut self, missed: u64) {
+        let (here, full) = (self.events.len(), self.gaps.len() == GAPS);
+        match self.gaps.last_mut() {
+            Some((before, sum)) if full || *before == here => *sum = sum.saturating_add(missed),
+            _ => self.gaps.push((here, missed)),
+        }
+    }
+
+    /// Gives it to the readers, and is empty; how many numbers it took.
+    fn deliver(&mut self, exchange: &Exchange) -> u64 {
+        let mut numbers = self.events.len() as u64;
+        let mut events = self.events.drain(..);
+        let mut given = 0;
+        for (before, missed) in self.gaps.drain(..) {
+            exchange.receive(events.by_ref().take(before - given));
+            exchange.lost(gap(Some(missed)));
+            numbers = numbers.saturating_add(missed);
+            given = before;
+        }
+        exchange.receive(events);
+        numbers
     }
 }
 
