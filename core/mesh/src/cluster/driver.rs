@@ -162,7 +162,10 @@ impl Driver {
                 let id = peer.node;
                 tracing::info!(%id, address = %peer.address, "a node is connected");
                 self.absent.remove(&id);
-                let outbox = self.peers.connect(id);
+                if self.peers.keeps_for_another_run(&id, peer.boot) {
+                    self.lapse(&id);
+                }
+                let outbox = self.peers.connect(id, peer.boot);
                 let pool = self.peers.pool(id);
                 let remote = move |provider| {
                     let pool = Arc::clone(&pool);
@@ -183,7 +186,11 @@ impl Driver {
                 self.announcements.lost(&id);
                 self.questions.lost(&id);
                 match why {
-                    Gone::Left | Gone::Refused(Refusal::Revoked) => self.retire(&id),
+                    Gone::Left => {
+                        self.peers.forget(&id);
+                        self.retire(&id);
+                    }
+                    Gone::Refused(Refusal::Revoked) => self.retire(&id),
                     // Another run of it follows, which says what of this one is over.
                     Gone::Restarted => self.lapse(&id),
                     _ => self.is_absent(id),

@@ -39,12 +39,17 @@ const BATCH_BYTES: usize = 256 << 10;
 /// What was written and is kept for a reader that comes back: what two connections can have under way.
 const KEPT: usize = 4_096;
 const KEPT_BYTES: usize = 8 << 20;
+/// Gaps that are told for what was read at a time. A writer tells at most one for each [`BATCH`], of which some four of
+/// the smallest events are read together.
+const GAPS: usize = 8;
+/// The run of no writer: what a reader names that has forgotten which it was.
+const FORGOTTEN: u64 = u64::MAX;
 
 /// The events that one peer wants.
 #[derive(Debug)]
 pub(crate) struct Outbox {
     pub(crate) queue: Arc<Queue>,
-    /// This run of the node; never 0.
+    /// This outbox among all that there ever are for the peer.
     epoch: u64,
     /// One stream at a time writes.
     sent: Mutex<Sent>,
@@ -63,10 +68,12 @@ struct Sent {
 }
 
 impl Outbox {
-    pub(crate) fn new(epoch: u64) -> Self {
+    /// An empty one. What comes from `random` is what readers tell it by.
+    pub(crate) fn new(random: u64) -> Self {
         Self {
             queue: Arc::new(Queue::new(QUEUE)),
-            epoch,
+            // Neither of a reader that has read nothing, nor of one that has forgotten.
+            epoch: random.clamp(1, FORGOTTEN - 1),
             sent: Mutex::default(),
             over: CancellationToken::new(),
         }
@@ -174,16 +181,30 @@ fn put(delivery: &Delivery, out: &mut Vec<u8>) {
     }
 }
 
-/// How far this node has read a peer's events. It outlives connections; a clone is the same.
+/// How far this node has read a peer's events. It outlives connections; a clone is the same. One stream at a time
+/// reads.
 #[derive(Debug, Clone)]
-pub(crate) struct Inbox(Arc<parking_lot::Mutex<Resume>>);
+pub(crate) struct Inbox(Arc<Mutex<Resume>>);
 
 impl Inbox {
+    /// One of a peer of which nothing was read.
     pub(crate) fn new() -> Self {
-        Self(Arc::new(parking_lot::Mutex::new(Resume {
-            epoch: 0,
-            next: 0,
-        })))
+        Self::at(0)
+    }
+
+    /// One of a peer of which something may have been read, and nobody knows how much. Readers are told so.
+    pub(crate) fn forgotten() -> Self {
+        Self::at(FORGOTTEN)
+    }
+
+    fn at(epoch: u64) -> Self {
+        Self(Arc::new(Mutex::new(Resume { epoch, next: 0 })))
+    }
+
+    /// Whether nothing was read, for sure.
+    #[cfg(test)]
+    pub(crate) fn is_new(&self) -> bool {
+        self.0.try_lock().is_ok_and(|at| at.epoch == 0)
     }
 
     /// Gives what the peer publishes to the readers here, until the stream breaks. We have opened it.
@@ -192,51 +213,72 @@ impl Inbox {
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let mut frames = Frames::new(stream);
-        let resume = *self.0.lock();
-        frames.send(&resume.encode()).await?;
+        // A stream that is given up may be busy still with what it has read: this one begins after that.
+        let mut at = self.0.lock().await;
+        frames.send(&at.encode()).await?;
         let mut names = Names::default();
         match Link::decode(&frames.expect().await?, &mut names).map_err(refused)? {
-            Link::Begin { epoch, next } => self.begin(epoch, next, exchange),
+            Link::Begin { epoch, next } => begin(&mut at, epoch, next, exchange),
             _ => return Err(io::ErrorKind::InvalidData.into()),
         }
-        let mut batch = Vec::new();
+        let mut chunk = Chunk::default();
         while let Some(first) = frames.next().await? {
             let mut next = Some(first);
             while let Some(frame) = next {
                 match Link::decode(&frame, &mut names).map_err(refused)? {
-                    Link::Event(event) => batch.push(event),
-                    Link::Gap(missed) => {
-                        self.receive(&mut batch, exchange);
-                        self.advance(missed);
-                        exchange.lost(gap(Some(missed)));
-                    }
+                    Link::Event(event) => chunk.events.push(event),
+                    Link::Gap(missed) => chunk.lose(missed),
                     Link::Begin { .. } => return Err(io::ErrorKind::InvalidData.into()),
                 }
                 next = frames.ready()?;
             }
-            self.receive(&mut batch, exchange);
+            at.next = at.next.saturating_add(chunk.deliver(exchange));
         }
         Ok(())
     }
+}
 
-    fn receive(&self, batch: &mut Vec<Event>, exchange: &Exchange) {
-        self.advance(batch.len() as u64);
-        exchange.receive(batch.drain(..));
+fn begin(at: &mut Resume, epoch: u64, next: u64, exchange: &Exchange) {
+    let last = std::mem::replace(at, Resume { epoch, next });
+    if last.epoch == epoch && next > last.next {
+        exchange.lost(gap(Some(next - last.next)));
+    } else if last.epoch != 0 && last.epoch != epoch {
+        // What the peer has published meanwhile, nobody has kept for us.
+        exchange.lost(gap(None));
     }
+}
 
-    fn advance(&self, events: u64) {
-        let mut resume = self.0.lock();
-        resume.next = resume.next.saturating_add(events);
-    }
+/// What has come together. A gap of a few bytes goes to every reader of the node, so that there are few of them,
+/// whatever the peer writes: those that follow each other are one, and what is beyond [`GAPS`] is told with the last.
+#[derive(Default)]
+struct Chunk {
+    events: Vec<Event>,
+    /// How many were lost before an event, by its index.
+    gaps: Vec<(usize, u64)>,
+}
 
-    fn begin(&self, epoch: u64, next: u64, exchange: &Exchange) {
-        let last = std::mem::replace(&mut *self.0.lock(), Resume { epoch, next });
-        if last.epoch == epoch && next > last.next {
-            exchange.lost(gap(Some(next - last.next)));
-        } else if last.epoch != 0 && last.epoch != epoch {
-            // What the peer has published meanwhile, nobody has kept for us.
-            exchange.lost(gap(None));
+impl Chunk {
+    fn lose(&mut self, missed: u64) {
+        let (here, full) = (self.events.len(), self.gaps.len() == GAPS);
+        match self.gaps.last_mut() {
+            Some((before, sum)) if full || *before == here => *sum = sum.saturating_add(missed),
+            _ => self.gaps.push((here, missed)),
         }
+    }
+
+    /// Gives it to the readers, and is empty; how many numbers it took.
+    fn deliver(&mut self, exchange: &Exchange) -> u64 {
+        let mut numbers = self.events.len() as u64;
+        let mut events = self.events.drain(..);
+        let mut given = 0;
+        for (before, missed) in self.gaps.drain(..) {
+            exchange.receive(events.by_ref().take(before - given));
+            exchange.lost(gap(Some(missed)));
+            numbers = numbers.saturating_add(missed);
+            given = before;
+        }
+        exchange.receive(events);
+        numbers
     }
 }
 

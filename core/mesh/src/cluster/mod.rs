@@ -8,7 +8,7 @@
 //! - [`settings`]: bounds and times.
 //! - [`fact`]: what a node says of itself. [`directory`]: what follows from it in this node's tables.
 //! - [`frames`], [`link`], [`calls`], [`replay`], [`once`]: streams between two nodes. [`progress`]: that of a call,
-//!   until its caller reads it.
+//!   until its caller reads it. [`boxes`]: what is kept of links that are broken.
 //! - [`turns`], [`complaints`]: what one peer may have at a time, and how often the log says what it does. [`shares`]:
 //!   what this node may have at a peer.
 //! - [`peers`]: the tasks that talk to each peer. [`say`]: what is said beside gossip.
@@ -16,6 +16,7 @@
 //! - [`driver`]: the task that holds it together. [`handle`]: what the mesh asks of it.
 
 mod absent;
+mod boxes;
 mod calls;
 mod complaints;
 mod directory;

@@ -13,6 +13,7 @@ use tokio::{
 };
 
 use super::{
+    boxes::{self, Inboxes},
     calls::{self, Pool},
     frames::{Frames, PLACE},
     link::{Inbox, Outbox},
@@ -44,8 +45,8 @@ const REPLAYS: usize = 16;
 const REPLAY_TIME: Duration = Duration::from_secs(8);
 /// How long to wait before a stream that broke is opened again, while its peer is connected.
 const REOPEN: Duration = Duration::from_millis(200);
-/// Peers of which it is remembered how far their events were read, far more than are connected. Beyond, it is
-/// forgotten of all, and a peer that comes back is read from there on.
+/// Peers of which it is remembered how far their events were read, 100 bytes each: far more than a cluster has, also of
+/// nodes that have gone for good. Beyond, it is forgotten of all that are not connected.
 const INBOXES: usize = 4_096;
 
 /// What streams of peers reach on this node.
@@ -62,7 +63,7 @@ pub(super) struct Here {
 }
 
 /// Where what waits for each peer is.
-pub(super) type Outboxes = Arc<Mutex<HashMap<NodeId, Arc<Outbox>>>>;
+pub(super) type Outboxes = Arc<Mutex<boxes::Outboxes<NodeId>>>;
 
 /// The peers that are connected, or were until a moment ago.
 pub(super) struct Peers {
@@ -70,7 +71,8 @@ pub(super) struct Peers {
     connected: HashMap<NodeId, Connected>,
     /// The queues of peers, kept for a while after the connection broke. Shared with the taker of links.
     outboxes: Outboxes,
-    inboxes: HashMap<NodeId, Inbox>,
+    /// How far their events were read, also of nodes that were taken out of the state.
+    inboxes: Inboxes<NodeId>,
     room: Turns,
     /// The takers of streams; they end with this.
     _takers: JoinSet<()>,
@@ -94,17 +96,21 @@ impl Peers {
     /// Begins to take streams. Gossip comes out of the receiver, with who said it.
     pub(super) fn start(here: Here) -> (Self, mpsc::Receiver<(NodeId, Bytes)>) {
         let (heard, hearing) = mpsc::channel(INCOMING);
-        let outboxes = Outboxes::default();
+        let outboxes = Arc::new(Mutex::new(boxes::Outboxes::new()));
         let mut takers = JoinSet::new();
         let engine = &here.engine;
         let links = Arc::clone(&outboxes);
         let room = Turns::new(ROOM / PLACE);
         let turns = Turns::new(STREAMS);
+        let connected = engine.clone();
         takers.spawn(take(engine.accept(LINK), move |from, stream| {
-            let outbox = links.lock().get(&from).map(Arc::clone);
+            let (links, engine) = (Arc::clone(&links), connected.clone());
             let places = turns.of(from);
             async move {
                 let _turn = places.acquire().await;
+                // A new run may open its link before the driver knows of it: that has to wait for an outbox of its own.
+                let run = run_of(&engine, from);
+                let outbox = run.and_then(|run| links.lock().of_run(&from, run));
                 match outbox {
                     Some(outbox) => outbox.write(stream).await,
                     None => Err(io::ErrorKind::NotConnected.into()),
@@ -156,27 +162,25 @@ impl Peers {
             here,
             connected: HashMap::new(),
             outboxes,
-            inboxes: HashMap::new(),
+            inboxes: Inboxes::new(INBOXES),
             room,
             _takers: takers,
         };
         (peers, hearing)
     }
 
-    /// A peer is connected: reads its events, and gives where ours for it go.
-    pub(super) fn connect(&mut self, id: NodeId) -> Arc<Outbox> {
-        let outbox = Arc::clone(
-            self.outboxes
-                .lock()
-                .entry(id)
-                .or_insert_with(|| Arc::new(Outbox::new(rand::random::<u64>().max(1)))),
-        );
+    /// Whether what is kept for a peer is of another run of it than this one, which began when `boot` says.
+    pub(super) fn keeps_for_another_run(&self, id: &NodeId, boot: u64) -> bool {
+        self.outboxes.lock().is_of_another(id, boot)
+    }
+
+    /// A peer is connected, in the run that began when `boot` says: reads its events, and gives where ours for it go.
+    pub(super) fn connect(&mut self, id: NodeId, boot: u64) -> Arc<Outbox> {
+        let outbox = self.outboxes.lock().open(id, boot, rand::random());
         let (gossip, messages) = mpsc::channel(OUTGOING);
-        if self.inboxes.len() >= INBOXES {
-            self.inboxes.clear();
-        }
-        let inbox = self.inboxes.entry(id).or_insert_with(Inbox::new);
-        let reading = read(self.here.clone(), id, inbox.clone());
+        let connected = &self.connected;
+        let inbox = self.inboxes.open(id, |id| connected.contains_key(id));
+        let reading = read(self.here.clone(), id, inbox);
         let saying = say(self.here.engine.clone(), id, messages);
         let tasks = [
             tokio::spawn(reading).abort_handle(),
@@ -193,15 +197,13 @@ impl Peers {
 
     /// What waits for a peer is given up; it is told so if it comes back.
     pub(super) fn lapse(&mut self, id: &NodeId) {
-        if let Some(outbox) = self.outboxes.lock().remove(id) {
-            // A new run of the peer may have opened its link before it was known that it is one.
-            outbox.end();
-        }
+        self.outboxes.lock().lapse(id);
     }
 
-    /// A node has left for good: how far its events were read does not matter any more.
+    /// A node has said goodbye: how far its events were read does not matter any more. It does of one that has just
+    /// not been seen for long, as it may come back with what it has kept.
     pub(super) fn forget(&mut self, id: &NodeId) {
-        self.inboxes.remove(id);
+        self.inboxes.close(id);
     }
 
     pub(super) fn is_connected(&self, id: &NodeId) -> bool {
@@ -258,6 +260,13 @@ where
             Some(_) = tasks.join_next() => {}
         }
     }
+}
+
+/// The run in which a peer is connected now.
+fn run_of(engine: &Engine, peer: NodeId) -> Option<u64> {
+    let peers = engine.peers();
+    let found = peers.iter().find(|status| status.peer.node == peer);
+    found.map(|status| status.peer.boot)
 }
 
 /// Reads the events of a peer for as long as it is connected.

@@ -1,14 +1,15 @@
 //! Links and calls between two nodes, over a pipe.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use futures_util::StreamExt;
+use futures_util::{StreamExt, poll};
 use macula_proto::{
     ErrorCode, Event, GapReason, MediaType, Pattern, Payload, Problem, Procedure, Realm, Topic,
+    frame::stream::put_frame, peer::link::Link,
 };
 use tokio::{
-    io::{DuplexStream, duplex},
+    io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
     sync::Semaphore,
     task::JoinHandle,
     time::Instant,
@@ -177,6 +178,26 @@ async fn the_reader_of_an_outbox_that_has_ended_has_to_open_another() {
 }
 
 #[tokio::test]
+async fn one_stream_at_a_time_reads_for_an_inbox() {
+    let (a, b) = (node("a"), node("b"));
+    let outbox = outbox(&a);
+    let mut events = subscribe(&b, Replay::None);
+    let inbox = Inbox::new();
+    let first = link(&outbox, &b, inbox.clone());
+    publish(&a, 0);
+    assert_eq!(until(&mut events, 0).await, numbers(0..1));
+    // Another one does not say where the reader is before the first has ended.
+    let (mut near, far) = duplex(4 << 10);
+    let mut second = pin!(inbox.read(far, b.exchange()));
+    let mut said = [0; 1];
+    assert!(poll!(&mut second).is_pending());
+    assert!(poll!(pin!(near.read(&mut said))).is_pending());
+    first.cut().await;
+    assert!(poll!(&mut second).is_pending());
+    assert!(poll!(pin!(near.read(&mut said))).is_ready());
+}
+
+#[tokio::test]
 async fn a_link_that_breaks_goes_on_where_it_was() {
     let (a, b) = (node("a"), node("b"));
     let outbox = outbox(&a);
@@ -212,6 +233,52 @@ async fn what_a_peer_cannot_have_any_more_is_told_as_a_gap() {
     let found = until(&mut events, 20_000).await;
     assert_eq!(found[0], Err(Some(20_000 - 16_384)));
     assert_eq!(found[1..], numbers(20_000 - 16_384 + 1..20_001));
+}
+
+/// What a reader gets when a peer writes this at once, after the beginning.
+async fn read_at_once(frames: &[Link]) -> Vec<Result<u64, Option<u64>>> {
+    let reader = node("b");
+    let mut events = subscribe(&reader, Replay::None);
+    let mut out = Vec::new();
+    put_frame(&mut out, &Link::Begin { epoch: 7, next: 0 }.encode());
+    for frame in frames {
+        put_frame(&mut out, &frame.encode());
+    }
+    assert!(out.len() < 64 << 10, "it is read at once");
+    let (mut near, far) = duplex(64 << 10);
+    near.write_all(&out).await.unwrap();
+    near.shutdown().await.unwrap();
+    let inbox = Inbox::new();
+    inbox.read(far, reader.exchange()).await.unwrap();
+    publish(&reader, 999_999);
+    until(&mut events, 999_999).await
+}
+
+#[tokio::test]
+async fn gaps_that_are_many_are_told_as_few() {
+    let writer = node("a");
+    let frames = |count: u64| {
+        let each = (0..count).flat_map(|number| {
+            [
+                Link::Gap(1),
+                Link::Gap(1),
+                Link::Event(publish(&writer, number)),
+            ]
+        });
+        each.collect::<Vec<_>>()
+    };
+    let mut expected: Vec<_> = (0..8)
+        .flat_map(|number| [Err(Some(2)), Ok(number)])
+        .collect();
+    expected.push(Ok(999_999));
+    assert_eq!(read_at_once(&frames(8)).await, expected);
+    // Of 200 losses between events those after the eighth are told with it, before what they were before.
+    let found = read_at_once(&frames(200)).await;
+    let gaps: Vec<_> = found.iter().filter_map(|came| came.err()).collect();
+    assert_eq!(gaps[..7], [Some(2); 7]);
+    assert_eq!(gaps[7..], [Some(2 * 193)]);
+    assert_eq!(found[14..17], [Err(Some(2 * 193)), Ok(7), Ok(8)]);
+    assert_eq!(found.len(), 8 + 200 + 1);
 }
 
 #[tokio::test]

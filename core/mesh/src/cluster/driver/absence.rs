@@ -53,11 +53,11 @@ impl Driver {
         self.peers.lapse(id);
     }
 
-    /// Takes a node out of the state, and all that is kept for it out of the tables.
+    /// Takes a node out of the state, and all that is kept for it out of the tables. How far its events were read is
+    /// still known, as it may come back as the run that it is.
     pub(super) fn retire(&mut self, id: &NodeId) {
         self.absent.remove(id);
         self.lapse(id);
-        self.peers.forget(id);
         let (engine, node) = (self.engine.clone(), *id);
         tokio::spawn(async move { engine.forget(node).await });
         if let Some(incarnation) = self.lives.remove(id) {
