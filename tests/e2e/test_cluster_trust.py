@@ -43,6 +43,9 @@ def test_a_node_that_is_revoked_is_out_everywhere_and_stays_out(members):
         wait_for("it is out", lambda: node.metric("macula_cluster_known_nodes") == 1, seconds=10)
         wait_for("the state is that of two", lambda: node.metric("macula_cluster_state_entries") == 3, seconds=10)
     wait_for("nobody takes it in", lambda: connected(third) == 0, seconds=10)
+    # What the one that is out makes of it changes nothing for the others.
+    for node in (first, second):
+        assert "begins a new life" not in node.logged()
 
     # Nobody forgets: the one that had it by gossip, started anew and alone, neither.
     first.kill()

@@ -307,4 +307,6 @@ fn unread(connection: &quinn::Connection, error: &FrameError) -> Denied {
 }
 
 #[cfg(test)]
+pub(crate) mod raw;
+#[cfg(test)]
 mod tests;

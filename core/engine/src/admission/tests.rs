@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use quinn::{ClientConfig, Connection, Endpoint};
+use quinn::{ClientConfig, Endpoint, TransportConfig};
 
 use super::*;
 use crate::{
@@ -10,56 +10,24 @@ use crate::{
     transport::{code, tls},
 };
 
-/// A hello that is good but for its credential.
+/// A hello that is good but for its credential, as bytes.
 fn hello(cluster: ClusterId, certificate: Option<String>, invite: Option<String>) -> Vec<u8> {
-    let about = About {
-        boot: 1,
-        issues: false,
-        listens: Vec::new(),
-    };
-    let hello = Frame::Hello {
-        level: "cluster".to_owned(),
-        cluster,
-        certificate,
-        invite,
-        about,
-    };
-    let body = serde_json::to_vec(&hello).unwrap();
+    let body = serde_json::to_vec(&raw::hello(cluster, certificate, invite)).unwrap();
     [&(body.len() as u16).to_be_bytes()[..], &body].concat()
 }
 
 async fn engine(authority: &Authority) -> Engine {
-    let key = NodeKey::generate();
-    let now = SystemTime::now();
-    let (engine, _) = Engine::start(Config {
-        membership: Membership::founding(authority.clone(), key.id(), now),
-        key,
-        level: "cluster".to_owned(),
-        listen: vec!["127.0.0.1:0".parse().unwrap()],
-        seeds: Vec::new(),
-        dns: None,
-        settings: Settings {
-            greeting_timeout: Duration::from_millis(500),
-            ..Settings::default()
-        },
-    })
-    .await
-    .unwrap();
-    engine
-}
-
-async fn connect(key: &NodeKey, engine: &Engine) -> (Endpoint, Connection) {
-    let (client, _) = tls::configurations(key).unwrap();
-    let endpoint = Endpoint::client("127.0.0.1:0".parse().unwrap()).unwrap();
-    let to = engine.addresses()[0];
-    let connecting = endpoint.connect_with(ClientConfig::new(client), to, "a.b");
-    let connection = connecting.unwrap().await.unwrap();
-    (endpoint, connection)
+    let settings = Settings {
+        greeting_timeout: Duration::from_millis(500),
+        ..Settings::default()
+    };
+    raw::engine(authority, settings).await.0
 }
 
 /// The reason that the engine closes a connection with on which this was said first.
 async fn refused(engine: &Engine, key: &NodeKey, said: &[u8]) -> Option<Refusal> {
-    let (_endpoint, connection) = connect(key, engine).await;
+    let connected = raw::connect(key, engine, TransportConfig::default()).await;
+    let (_endpoint, connection) = connected.unwrap();
     // It stays open: what is missing may come still.
     let (mut send, _receive) = connection.open_bi().await.unwrap();
     let _ = send.write_all(said).await;

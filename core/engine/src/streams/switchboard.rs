@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     net::SocketAddr,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
@@ -12,10 +12,11 @@ use std::{
 
 use libp2p::{StreamProtocol, swarm::ConnectionId};
 use parking_lot::RwLock;
+use quinn::VarInt;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::{ByteStream, Inbound, Incoming, OpenError, byte_stream::Open, upgrade::Offer};
-use crate::{admission::Facts, id::NodeId, settings::Settings, stats::Counters};
+use crate::{admission::Facts, event, id::NodeId, settings::Settings, stats::Counters};
 
 /// Orders that may wait for a connection's task: it takes them at once, so more means that it is overloaded,
 /// and who opens a stream waits.
@@ -43,6 +44,8 @@ pub(crate) struct Line {
     heard_before: Arc<AtomicU64>,
     /// The last answered probe's time, in microseconds; 0 before the first.
     pub(crate) round_trip: Arc<AtomicU64>,
+    /// Why it was closed here; nothing while it is open, and if the peer or the network has ended it.
+    closed: Arc<OnceLock<event::Gone>>,
 }
 
 impl Line {
@@ -60,6 +63,7 @@ impl Line {
             heard: Arc::default(),
             heard_before: Arc::default(),
             round_trip: Arc::default(),
+            closed: Arc::default(),
         };
         (line, receiver)
     }
@@ -74,6 +78,17 @@ impl Line {
     pub(crate) fn heard_at_probe(&self) -> bool {
         let heard = self.heard.load(Ordering::Relaxed);
         self.heard_before.swap(heard, Ordering::Relaxed) < heard
+    }
+
+    /// Closes the connection, and notes why.
+    pub(crate) fn close(&self, why: event::Gone, code: VarInt, said: &str) {
+        let _ = self.closed.set(why);
+        macula_quic::close(&self.facts.connection, code, said.as_bytes());
+    }
+
+    /// Why it was closed here, if it was.
+    pub(crate) fn closed(&self) -> Option<event::Gone> {
+        self.closed.get().copied()
     }
 
     fn retire(&self) {
