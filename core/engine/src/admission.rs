@@ -169,17 +169,21 @@ impl Admission {
         match denied {
             Denied::ByUs(why) => {
                 self.counters.refuse(why);
-                if !dialed {
-                    self.doorman.lock().refused(address.ip(), Instant::now());
-                }
                 tracing::warn!(%node, %address, reason = why.name(), "refused a peer");
             }
             Denied::ByPeer(why) => {
                 self.counters.refused_by_other(why);
-                self.membership.refused(why);
+                // Who came by itself was shown nothing until it was let in.
+                if dialed {
+                    self.membership.refused(node, why);
+                }
                 tracing::warn!(%node, %address, reason = why.name(), "refused by a peer");
             }
-            Denied::Lost => {}
+            Denied::Lost => return,
+        }
+        // Who comes to refuse us costs as much, and a line of the log, as who is refused.
+        if !dialed {
+            self.doorman.lock().refused(address.ip(), Instant::now());
         }
     }
 
@@ -189,7 +193,7 @@ impl Admission {
         (send, receive): &mut Stream,
         node: NodeId,
     ) -> Result<(Certificate, About), Denied> {
-        let (certificate, invite) = match self.membership.credential() {
+        let (certificate, invite) = match self.membership.credential(node) {
             Some(Credential::Certificate(text)) => (Some(text), None),
             Some(Credential::Invite(text)) => (None, Some(text)),
             None => (None, None),

@@ -6,7 +6,7 @@ use quinn::{ClientConfig, Endpoint, TransportConfig};
 
 use super::*;
 use crate::{
-    Authority, Config, Engine, NodeKey, Settings, Stats,
+    Authority, Config, DialError, Engine, NodeKey, Settings, Stats,
     transport::{code, tls},
 };
 
@@ -119,6 +119,92 @@ async fn an_address_that_is_refused_again_and_again_is_not_listened_to() {
     }
     let refused = engine.stats().refused;
     assert_eq!(refused[&Refusal::TooMany], 1);
+}
+
+/// A node that has a certificate, and a join token that is later.
+async fn invited_again(authority: &Authority) -> (Engine, Certificate, tempfile::TempDir) {
+    let directory = tempfile::tempdir().unwrap();
+    let (key, now) = (NodeKey::generate(), SystemTime::now());
+    let (minute, hour) = (Duration::from_secs(60), Duration::from_secs(3_600));
+    let certificate = authority.certify(key.id(), now - minute, hour);
+    std::fs::write(directory.path().join("cluster.jwt"), certificate.text()).unwrap();
+    let token = authority.invite(now, hour, 1);
+    let membership = Membership::open(directory.path(), key.id(), Some(token), now);
+    let (engine, _) = Engine::start(Config {
+        membership: membership.unwrap(),
+        key,
+        level: "cluster".to_owned(),
+        listen: vec!["127.0.0.1:0".parse().unwrap()],
+        seeds: Vec::new(),
+        dns: None,
+        settings: Settings::default(),
+    })
+    .await
+    .unwrap();
+    (engine, certificate, directory)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stranger_that_comes_to_refuse_a_node_takes_nothing_from_it() {
+    let authority = Authority::generate();
+    let (engine, certificate, _directory) = invited_again(&authority).await;
+    let key = NodeKey::generate();
+    let mut said = 0;
+    while let Ok((_endpoint, connection)) =
+        raw::connect(&key, &engine, TransportConfig::default()).await
+    {
+        connection.close(code::refusal(Refusal::Revoked), b"");
+        said += 1;
+        let heard = async {
+            while engine.stats().refused_by_others[&Refusal::Revoked] < said {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let heard = tokio::time::timeout(Duration::from_secs(30), heard).await;
+        heard.expect("heard before the deadline");
+        // Each is a line of the log; a few more may be heard by the time that all this took.
+        assert!(said < 64, "it is listened to still");
+    }
+    assert_eq!(engine.stats().refused[&Refusal::TooMany], 1);
+    assert_eq!(engine.membership().certificate(), Some(certificate));
+    let honest = self::engine(&authority).await;
+    let to = honest.addresses()[0].to_string().parse().unwrap();
+    assert_eq!(engine.dial(&to).await, Ok(honest.node()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stranger_that_is_dialled_and_says_revoked_takes_nothing_from_a_node() {
+    let authority = Authority::generate();
+    let (engine, certificate, _directory) = invited_again(&authority).await;
+    let (_, server) = tls::configurations(&NodeKey::generate()).unwrap();
+    let server = quinn::ServerConfig::with_crypto(server);
+    let stranger = Endpoint::server(server, "127.0.0.1:0".parse().unwrap()).unwrap();
+    let to = stranger.local_addr().unwrap().to_string().parse().unwrap();
+    let answering = async {
+        let connection = stranger.accept().await.unwrap().await.unwrap();
+        connection.close(code::refusal(Refusal::Revoked), b"");
+        connection.closed().await;
+    };
+    let (dialed, ()) = tokio::join!(engine.dial(&to), answering);
+    assert_eq!(dialed, Err(DialError::Refused(Refusal::Revoked)));
+    assert_eq!(engine.membership().certificate(), Some(certificate));
+    // One that cannot turn a token into a certificate takes it in by what it has.
+    let key = NodeKey::generate();
+    let hour = Duration::from_secs(3_600);
+    let member = authority.certify(key.id(), SystemTime::now(), hour);
+    let (member, _events) = Engine::start(Config {
+        membership: Membership::certified(member),
+        key,
+        level: "cluster".to_owned(),
+        listen: vec!["127.0.0.1:0".parse().unwrap()],
+        seeds: Vec::new(),
+        dns: None,
+        settings: Settings::default(),
+    })
+    .await
+    .unwrap();
+    let to = member.addresses()[0].to_string().parse().unwrap();
+    assert_eq!(engine.dial(&to).await, Ok(member.node()));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
