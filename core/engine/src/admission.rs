@@ -198,6 +198,7 @@ impl Admission {
             Some(Credential::Invite(text)) => (None, Some(text)),
             None => (None, None),
         };
+        let invited = invite.is_some();
         let hello = Frame::Hello {
             level: self.level.clone(),
             cluster: self.membership.cluster(),
@@ -220,7 +221,8 @@ impl Admission {
         let shown = Credential::Certificate(certificate);
         let admitted = self.membership.admit(node, &shown, now);
         let (certificate, _) = admitted.map_err(Denied::ByUs)?;
-        if let Some(text) = issued {
+        // Who has not asked for one needs none.
+        if let Some(text) = issued.filter(|_| invited) {
             let taken = self.membership.take(&text, self.node, now);
             taken.map_err(Denied::ByUs)?;
         }

@@ -248,7 +248,11 @@ impl Membership {
 
     /// What is shown to a node that is dialled.
     pub(crate) fn credential(&self, to: NodeId) -> Option<Credential> {
-        let certificate = || Some(Credential::Certificate(self.certificate()?.text().to_owned()));
+        let certificate = || {
+            Some(Credential::Certificate(
+                self.certificate()?.text().to_owned(),
+            ))
+        };
         let invite = self.0.invite.as_ref();
         let invite = || Some(Credential::Invite(invite?.text().to_owned()));
         match self.0.doubters.lock().contains(&to) {
@@ -297,12 +301,17 @@ impl Membership {
         Some(self.authority()?.certify(node, now, CERTIFICATE_TTL))
     }
 
-    /// Takes a certificate that another node gave to this one.
-    pub(crate) fn take(&self, text: &str, node: NodeId, now: SystemTime) -> Result<(), Refusal> {
+    /// Takes a certificate that another node gave to this one, if it was signed later than what there is: whoever
+    /// has seen an older one could bring it again. Whether it was.
+    pub(crate) fn take(&self, text: &str, node: NodeId, now: SystemTime) -> Result<bool, Refusal> {
         let certificate = Certificate::read(text, self.0.cluster)?;
         certificate.check(node, now, &Revoked::default())?;
-        self.keep(certificate);
-        Ok(())
+        let present = self.certificate();
+        let later = present.is_none_or(|present| certificate.issued() > present.issued());
+        if later {
+            self.keep(certificate);
+        }
+        Ok(later)
     }
 
     /// Whether another node should be asked for a certificate.
@@ -417,7 +426,10 @@ mod tests {
             .certify(node, now, CERTIFICATE_TTL)
             .text()
             .to_owned();
-        invited.take(&text, node, now).unwrap();
+        assert_eq!(invited.take(&text, node, now), Ok(true));
+        let minute = Duration::from_secs(60);
+        let older = authority.certify(node, now - minute, CERTIFICATE_TTL * 2);
+        assert_eq!(invited.take(older.text(), node, now), Ok(false));
         let member = open(None);
         assert_eq!(member.cluster(), authority.cluster());
         let shown = Some(Credential::Certificate(text));
@@ -460,7 +472,7 @@ mod tests {
         }
         assert!(member.0.doubters.lock().len() <= MAX_DOUBTERS);
         let taken = authority.certify(node, now, CERTIFICATE_TTL);
-        member.take(taken.text(), node, now).unwrap();
+        assert_eq!(member.take(taken.text(), node, now), Ok(true));
         member.refused(first, Refusal::Revoked);
         let by_new = Some(Credential::Certificate(taken.text().to_owned()));
         check(first, &by_new);

@@ -207,6 +207,41 @@ async fn a_stranger_that_is_dialled_and_says_revoked_takes_nothing_from_a_node()
     assert_eq!(engine.dial(&to).await, Ok(member.node()));
 }
 
+/// A member answers a greeting with an older certificate of who greets, who has not asked for one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_that_comes_unasked_with_a_welcome_is_not_taken() {
+    let authority = Authority::generate();
+    let (engine, certificate, _directory) = invited_again(&authority).await;
+    let (key, now) = (NodeKey::generate(), SystemTime::now());
+    let hour = Duration::from_secs(3_600);
+    let certify = |node, at| authority.certify(node, at, hour).text().to_owned();
+    let welcome = Frame::Welcome {
+        certificate: certify(key.id(), now),
+        issued: Some(certify(engine.node(), now)),
+        about: About {
+            boot: 1,
+            issues: true,
+            listens: Vec::new(),
+        },
+    };
+    let (_, server) = tls::configurations(&key).unwrap();
+    let server = quinn::ServerConfig::with_crypto(server);
+    let member = Endpoint::server(server, "127.0.0.1:0".parse().unwrap()).unwrap();
+    let to = member.local_addr().unwrap().to_string().parse().unwrap();
+    let answering = async {
+        let connection = member.accept().await.unwrap().await.unwrap();
+        let (mut send, mut receive) = connection.accept_bi().await.unwrap();
+        let _hello: Frame = frame::read(&mut receive).await.unwrap();
+        frame::write(&mut send, &welcome).await.unwrap();
+        let done: Frame = frame::read(&mut receive).await.unwrap();
+        assert!(matches!(done, Frame::Done));
+        connection
+    };
+    let (dialed, _connection) = tokio::join!(engine.dial(&to), answering);
+    assert_eq!(dialed, Ok(key.id()));
+    assert_eq!(engine.membership().certificate(), Some(certificate));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn members_go_on_while_strangers_knock_and_noise_comes_in() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
