@@ -49,3 +49,33 @@ async fn a_peer_that_refuses_a_node_is_not_taken_for_one_that_was_refused() {
     connection.close(code::refusal(why), b"");
     assert_eq!(gone(&mut events).await, Gone::RefusedUs(why));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn peers_are_bounded_and_not_connections() {
+    let authority = Authority::generate();
+    let settings = Settings {
+        max_peers: 2,
+        ..Settings::default()
+    };
+    let (engine, mut events) = raw::engine(&authority, settings).await;
+    let [twice, once, late] = [(); 3].map(|()| NodeKey::generate());
+    let member = |key| raw::member(&authority, key, &engine, TransportConfig::default());
+    let _first = member(&twice).await;
+    let _second = member(&twice).await;
+    let _third = member(&once).await;
+    let came = async {
+        let mut came = Vec::new();
+        while came.len() < 2 {
+            if let Event::Connected(peer) = events.next().await.unwrap() {
+                came.push(peer.node);
+            }
+        }
+        came
+    };
+    let came = tokio::time::timeout(DEADLINE, came).await;
+    assert_eq!(came.expect("both come"), [twice.id(), once.id()]);
+    let (_endpoint, refused) = member(&late).await;
+    let closed = tokio::time::timeout(DEADLINE, refused.closed()).await;
+    closed.expect("there is no room for another");
+    assert_eq!(engine.stats().peers, 2);
+}

@@ -13,7 +13,7 @@ use std::{
 use libp2p::{StreamProtocol, swarm::ConnectionId};
 use parking_lot::RwLock;
 use quinn::VarInt;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use super::{ByteStream, Inbound, Incoming, OpenError, byte_stream::Open, upgrade::Offer};
 use crate::{admission::Facts, event, id::NodeId, settings::Settings, stats::Counters};
@@ -27,8 +27,8 @@ const ORDERS: usize = 64;
 pub(super) enum Order {
     /// Open a stream.
     Open(StreamProtocol, oneshot::Sender<libp2p::Stream>),
-    /// Close the connection once its streams have ended: another one serves.
-    Retire,
+    /// Look whether another connection serves in its place.
+    Look,
 }
 
 /// One connection to a peer.
@@ -46,6 +46,8 @@ pub(crate) struct Line {
     pub(crate) round_trip: Arc<AtomicU64>,
     /// Why it was closed here; nothing while it is open, and if the peer or the network has ended it.
     closed: Arc<OnceLock<event::Gone>>,
+    /// Whether another connection to the peer serves in its place. It is closed once its streams have ended then.
+    replaced: Arc<watch::Sender<bool>>,
 }
 
 impl Line {
@@ -64,6 +66,7 @@ impl Line {
             heard_before: Arc::default(),
             round_trip: Arc::default(),
             closed: Arc::default(),
+            replaced: Arc::default(),
         };
         (line, receiver)
     }
@@ -91,9 +94,16 @@ impl Line {
         self.closed.get().copied()
     }
 
-    fn retire(&self) {
-        // If its task is that busy the connection stays a while longer, which does no harm.
-        let _ = self.orders.try_send(Order::Retire);
+    pub(super) fn is_replaced(&self) -> bool {
+        *self.replaced.borrow()
+    }
+
+    /// Serves from now on, or does not; its streams and its task are told.
+    fn replace(&self, replaced: bool) {
+        if self.replaced.send_replace(replaced) != replaced {
+            // Where there is no room its task has orders before it, and looks after these.
+            let _ = self.orders.try_send(Order::Look);
+        }
     }
 }
 
@@ -165,7 +175,7 @@ impl Switchboard {
             let stream = stream.await.map_err(|_| OpenError::NotConnected)?;
             self.counters.streams_opened.add();
             let open = Open::new(self.open.clone(), Some(permit));
-            Ok(ByteStream::new(stream, open))
+            Ok(ByteStream::new(stream, open).over(line.replaced.subscribe()))
         };
         let opened = tokio::time::timeout(self.timeout, opening).await;
         opened.unwrap_or(Err(OpenError::TooSlow))
@@ -254,7 +264,7 @@ impl Switchboard {
         lines.push(line);
         // Both ends know the same marks, so both keep the same one.
         lines.sort_by_key(|line| line.facts.mark);
-        lines.iter().skip(1).for_each(Line::retire);
+        prefer_first(lines);
         came
     }
 
@@ -272,7 +282,15 @@ impl Switchboard {
             all.remove(&node);
             return Gone::Last(line);
         }
+        // One that was replaced serves again when what replaced it has gone.
+        prefer_first(lines);
         Gone::OneOfMany
+    }
+
+    /// Whether a peer may be connected: it is already, or there are fewer than so many.
+    pub(super) fn has_room_for(&self, peer: NodeId, max_peers: u32) -> bool {
+        let lines = self.lines.read();
+        lines.contains_key(&peer) || lines.len() < max_peers as usize
     }
 
     pub(crate) fn connections(&self) -> (usize, usize) {
@@ -295,5 +313,12 @@ impl Switchboard {
     /// Streams that callers have open on a connection, opened here.
     pub(crate) fn opened_on(&self, line: &Line, max_streams: u32) -> usize {
         (max_streams as usize).saturating_sub(line.permits.available_permits())
+    }
+}
+
+/// The first of the connections to a peer serves, and the others do not.
+fn prefer_first(lines: &[Line]) {
+    for (index, line) in lines.iter().enumerate() {
+        line.replace(index > 0);
     }
 }

@@ -37,15 +37,24 @@ pub(crate) struct Pool<S> {
     /// For large answers of the peer.
     room: Arc<Semaphore>,
     idle: Mutex<Vec<Frames<S>>>,
+    /// Whether a stream may be kept.
+    lasts: fn(&S) -> bool,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Pool<S> {
-    pub(crate) fn new(open: Open<S>, room: Arc<Semaphore>) -> Self {
+    pub(crate) fn new(open: Open<S>, room: Arc<Semaphore>, lasts: fn(&S) -> bool) -> Self {
         Self {
             open,
             room,
             idle: Mutex::default(),
+            lasts,
         }
+    }
+
+    /// Drops the streams that are to be kept no longer.
+    pub(crate) fn sort_out(&self) {
+        let lasts = |stream: &Frames<S>| (self.lasts)(stream.stream());
+        self.idle.lock().retain(lasts);
     }
 
     async fn take(&self) -> io::Result<Frames<S>> {
@@ -61,7 +70,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Pool<S> {
 
     fn put_back(&self, stream: Frames<S>) {
         let mut idle = self.idle.lock();
-        if idle.len() < IDLE_STREAMS {
+        if idle.len() < IDLE_STREAMS && (self.lasts)(stream.stream()) {
             idle.push(stream);
         }
     }

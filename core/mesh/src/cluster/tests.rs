@@ -260,7 +260,11 @@ fn served(
             Box::pin(std::future::ready(Ok(near)))
         };
     let remote = Remote {
-        pool: Arc::new(Pool::new(Arc::new(open), Arc::new(Semaphore::new(1 << 17)))),
+        pool: Arc::new(Pool::new(
+            Arc::new(open),
+            Arc::new(Semaphore::new(1 << 17)),
+            |_| true,
+        )),
         provider: id,
     };
     let elsewhere =

@@ -7,3 +7,4 @@ mod lies;
 mod records;
 mod streams;
 mod support;
+mod twice;

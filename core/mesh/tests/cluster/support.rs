@@ -53,6 +53,16 @@ fn membership(authority: &Authority, key: &NodeKey) -> Membership {
 }
 
 async fn node(name: &str, authority: &Authority, seeds: Vec<Seed>) -> Node {
+    node_at(name, authority, seeds, 1).await
+}
+
+/// A node that listens at so many addresses.
+pub(crate) async fn node_at(
+    name: &str,
+    authority: &Authority,
+    seeds: Vec<Seed>,
+    addresses: usize,
+) -> Node {
     let identity = Identity {
         name: name.into(),
         version: "0.0.0",
@@ -62,7 +72,7 @@ async fn node(name: &str, authority: &Authority, seeds: Vec<Seed>) -> Node {
     let config = cluster::Config {
         membership: membership(authority, &key),
         key,
-        listen: vec!["127.0.0.1:0".parse().unwrap()],
+        listen: vec!["127.0.0.1:0".parse().unwrap(); addresses],
         seeds,
         gateway: None,
     };
