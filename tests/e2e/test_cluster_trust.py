@@ -67,3 +67,11 @@ def test_a_node_that_is_revoked_is_out_everywhere_and_stays_out(members):
     third.ready()
     for node in made:
         wait_for("all are connected again", lambda: connected(node) == 2, seconds=30)
+    # From then on it is a node like others: that it is away when somebody else is revoked does not take it out.
+    third.kill()
+    wait_for("it is missed", lambda: connected(first) == 1, seconds=30)
+    entries = first.metric("macula_cluster_state_entries")
+    done = revoke("ab" * 32, first.data)
+    assert done.returncode == 0, done.stderr
+    wait_for("it is told", lambda: first.metric("macula_cluster_state_entries") == entries + 1, seconds=10)
+    assert first.metric("macula_cluster_known_nodes") == 2
