@@ -75,6 +75,9 @@ def test_a_node_that_is_revoked_is_out_everywhere_and_stays_out(members):
         wait_for("it is out", lambda: node.metric("macula_cluster_known_nodes") == 1, seconds=10)
         wait_for("the state is that of two", lambda: node.metric("macula_cluster_state_entries") == 3, seconds=10)
     wait_for("nobody takes it in", lambda: connected(third) == 0, seconds=10)
+    # What the one that is out makes of it changes nothing for the others.
+    for node in (first, second):
+        assert "begins a new life" not in node.logged()
 
     # Nobody forgets: the one that had it by gossip, started anew and alone, neither.
     first.kill()
@@ -96,3 +99,11 @@ def test_a_node_that_is_revoked_is_out_everywhere_and_stays_out(members):
     third.ready()
     for node in made:
         wait_for("all are connected again", lambda: connected(node) == 2, seconds=30)
+    # From then on it is a node like others: that it is away when somebody else is revoked does not take it out.
+    third.kill()
+    wait_for("it is missed", lambda: connected(first) == 1, seconds=30)
+    entries = first.metric("macula_cluster_state_entries")
+    done = revoke("ab" * 32, first.data)
+    assert done.returncode == 0, done.stderr
+    wait_for("it is told", lambda: first.metric("macula_cluster_state_entries") == entries + 1, seconds=10)
+    assert first.metric("macula_cluster_known_nodes") == 2

@@ -169,17 +169,21 @@ impl Admission {
         match denied {
             Denied::ByUs(why) => {
                 self.counters.refuse(why);
-                if !dialed {
-                    self.doorman.lock().refused(address.ip(), Instant::now());
-                }
                 tracing::warn!(%node, %address, reason = why.name(), "refused a peer");
             }
             Denied::ByPeer(why) => {
                 self.counters.refused_by_other(why);
-                self.membership.refused(why);
+                // Who came by itself was shown nothing until it was let in.
+                if dialed {
+                    self.membership.refused(node, why);
+                }
                 tracing::warn!(%node, %address, reason = why.name(), "refused by a peer");
             }
-            Denied::Lost => {}
+            Denied::Lost => return,
+        }
+        // Who comes to refuse us costs as much, and a line of the log, as who is refused.
+        if !dialed {
+            self.doorman.lock().refused(address.ip(), Instant::now());
         }
     }
 
@@ -189,11 +193,12 @@ impl Admission {
         (send, receive): &mut Stream,
         node: NodeId,
     ) -> Result<(Certificate, About), Denied> {
-        let (certificate, invite) = match self.membership.credential() {
+        let (certificate, invite) = match self.membership.credential(node) {
             Some(Credential::Certificate(text)) => (Some(text), None),
             Some(Credential::Invite(text)) => (None, Some(text)),
             None => (None, None),
         };
+        let invited = invite.is_some();
         let hello = Frame::Hello {
             level: self.level.clone(),
             cluster: self.membership.cluster(),
@@ -216,7 +221,8 @@ impl Admission {
         let shown = Credential::Certificate(certificate);
         let admitted = self.membership.admit(node, &shown, now);
         let (certificate, _) = admitted.map_err(Denied::ByUs)?;
-        if let Some(text) = issued {
+        // Who has not asked for one needs none.
+        if let Some(text) = issued.filter(|_| invited) {
             let taken = self.membership.take(&text, self.node, now);
             taken.map_err(Denied::ByUs)?;
         }
@@ -306,5 +312,7 @@ fn unread(connection: &quinn::Connection, error: &FrameError) -> Denied {
     }
 }
 
+#[cfg(test)]
+pub(crate) mod raw;
 #[cfg(test)]
 mod tests;

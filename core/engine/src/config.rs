@@ -77,7 +77,7 @@ impl Config {
             Some(certificate) => certificate
                 .check(self.key.id(), now, &Revoked::default())
                 .map_err(StartError::Credential),
-            None if self.membership.credential().is_some() => Ok(()),
+            None if self.membership.is_invited() => Ok(()),
             None => Err(StartError::NoCredential),
         }
     }

@@ -69,8 +69,11 @@ pub enum Gone {
     TimedOut,
     /// Two probes stayed without an answer, though packets came.
     Silent,
-    /// Its certificate or ours is good no longer.
+    /// It was closed here, as its certificate is good no longer.
     Refused(Refusal),
+    /// It has closed the connection, and says that our certificate is good no longer. Of the peer that says nothing:
+    /// it may be in the right, or a member that is revoked itself.
+    RefusedUs(Refusal),
     /// The connection broke in another way.
     Lost,
 }

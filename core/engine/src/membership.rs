@@ -1,6 +1,7 @@
 //! What a node is a member of, and how it shows it.
 
 use std::{
+    collections::BTreeSet,
     fs,
     io::ErrorKind,
     path::{Path, PathBuf},
@@ -8,7 +9,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use tokio::sync::watch;
 
 use crate::{
@@ -32,6 +33,10 @@ const CERTIFICATE_FILE: &str = "cluster.jwt";
 /// The file of the revocations in a data directory.
 const REVOKED_FILE: &str = "revoked";
 
+/// Nodes of which it is remembered that they take this one for revoked, far more than are dialled. At the bound all are
+/// forgotten, and are shown the certificate once more.
+const MAX_DOUBTERS: usize = 1_024;
+
 /// The membership of one node in one cluster. A clone is the same membership.
 #[derive(Debug, Clone)]
 pub struct Membership(Arc<Inner>);
@@ -43,6 +48,8 @@ struct Inner {
     /// What is shown until there is a certificate.
     invite: Option<JoinToken>,
     certificate: RwLock<Option<Certificate>>,
+    /// Who has refused the certificate as revoked and is shown the later join token next.
+    doubters: Mutex<BTreeSet<NodeId>>,
     /// Where the certificate is kept; in memory only if nowhere.
     file: Option<PathBuf>,
     revocations: Revocations,
@@ -116,6 +123,7 @@ impl Membership {
             authority,
             invite,
             certificate: RwLock::new(certificate),
+            doubters: Mutex::default(),
             file: Some(file),
             revocations: Revocations::new(cluster, Some(directory.join(REVOKED_FILE))),
         }));
@@ -159,6 +167,7 @@ impl Membership {
             authority,
             invite,
             certificate: RwLock::new(certificate),
+            doubters: Mutex::default(),
             file: None,
             revocations: Revocations::new(cluster, None),
         }))
@@ -219,23 +228,44 @@ impl Membership {
         self.0.revocations.reload(now);
     }
 
-    /// Another node has refused what was shown. A revoked node that was invited again shows that next.
-    pub(crate) fn refused(&self, why: Refusal) {
-        let mut certificate = self.0.certificate.write();
-        let again = match (&*certificate, &self.0.invite) {
-            (Some(shown), Some(invite)) => invite.issued() > shown.issued(),
-            _ => false,
-        };
-        if again && why == Refusal::Revoked {
-            *certificate = None;
+    /// A node that was dialled has refused what it was shown. If it says that the certificate is revoked, and this
+    /// node was invited again since, it is shown the join token next, and the certificate after that. Who says so may
+    /// be anybody: the certificate is kept, and the others are shown that.
+    pub(crate) fn refused(&self, by: NodeId, why: Refusal) {
+        let mut doubters = self.0.doubters.lock();
+        if !doubters.remove(&by) && why == Refusal::Revoked && self.invited_again() {
+            if doubters.len() >= MAX_DOUBTERS {
+                doubters.clear();
+            }
+            doubters.insert(by);
         }
     }
 
-    pub(crate) fn credential(&self) -> Option<Credential> {
-        let certificate = self.certificate();
-        let certificate = certificate.map(|found| Credential::Certificate(found.text().to_owned()));
-        let invite = || self.0.invite.as_ref();
-        certificate.or_else(|| invite().map(|invite| Credential::Invite(invite.text().to_owned())))
+    /// Whether there is a join token.
+    pub(crate) fn is_invited(&self) -> bool {
+        self.0.invite.is_some()
+    }
+
+    fn invited_again(&self) -> bool {
+        let invite = self.0.invite.as_ref().map(JoinToken::issued);
+        let certificate = self.0.certificate.read();
+        let certificate = certificate.as_ref().map(Certificate::issued);
+        certificate.is_some() && invite > certificate
+    }
+
+    /// What is shown to a node that is dialled.
+    pub(crate) fn credential(&self, to: NodeId) -> Option<Credential> {
+        let certificate = || {
+            Some(Credential::Certificate(
+                self.certificate()?.text().to_owned(),
+            ))
+        };
+        let invite = self.0.invite.as_ref();
+        let invite = || Some(Credential::Invite(invite?.text().to_owned()));
+        match self.0.doubters.lock().contains(&to) {
+            true => invite().or_else(certificate),
+            false => certificate().or_else(invite),
+        }
     }
 
     /// Checks what a node shows. What it is let in with; and that it is new to the node if it was invited.
@@ -278,12 +308,17 @@ impl Membership {
         Some(self.authority()?.certify(node, now, CERTIFICATE_TTL))
     }
 
-    /// Takes a certificate that another node gave to this one.
-    pub(crate) fn take(&self, text: &str, node: NodeId, now: SystemTime) -> Result<(), Refusal> {
+    /// Takes a certificate that another node gave to this one, if it was signed later than what there is: whoever
+    /// has seen an older one could bring it again. Whether it was.
+    pub(crate) fn take(&self, text: &str, node: NodeId, now: SystemTime) -> Result<bool, Refusal> {
         let certificate = Certificate::read(text, self.0.cluster)?;
         certificate.check(node, now, &Revoked::default())?;
-        self.keep(certificate);
-        Ok(())
+        let present = self.certificate();
+        let later = present.is_none_or(|present| certificate.issued() > present.issued());
+        if later {
+            self.keep(certificate);
+        }
+        Ok(later)
     }
 
     /// Whether another node should be asked for a certificate.
@@ -310,6 +345,7 @@ impl Membership {
             tracing::error!(path = %file.display(), %error, "cannot keep the certificate");
         }
         *self.0.certificate.write() = Some(certificate);
+        self.0.doubters.lock().clear();
     }
 }
 
@@ -390,18 +426,62 @@ mod tests {
         let invite = authority.invite(now, CERTIFICATE_TTL, 1);
         let open = |invite| Membership::open(directory.path(), node, invite, now).unwrap();
         let invited = open(Some(invite));
-        assert!(matches!(invited.credential(), Some(Credential::Invite(_))));
+        let other = NodeId::from_bytes([1; 32]);
+        let credential = invited.credential(other);
+        assert!(matches!(credential, Some(Credential::Invite(_))));
         let text = authority
             .certify(node, now, CERTIFICATE_TTL)
             .text()
             .to_owned();
-        invited.take(&text, node, now).unwrap();
+        assert_eq!(invited.take(&text, node, now), Ok(true));
+        let minute = Duration::from_secs(60);
+        let older = authority.certify(node, now - minute, CERTIFICATE_TTL * 2);
+        assert_eq!(invited.take(older.text(), node, now), Ok(false));
         let member = open(None);
         assert_eq!(member.cluster(), authority.cluster());
-        assert_eq!(member.credential(), Some(Credential::Certificate(text)));
+        let shown = Some(Credential::Certificate(text));
+        assert_eq!(member.credential(other), shown);
         let (later, ttl) = (now + CERTIFICATE_TTL, CERTIFICATE_TTL * 2);
         let again = authority.invite(now, ttl, 2);
         let member = Membership::open(directory.path(), node, Some(again), later).unwrap();
-        assert!(matches!(member.credential(), Some(Credential::Invite(_))));
+        let credential = member.credential(other);
+        assert!(matches!(credential, Some(Credential::Invite(_))));
+    }
+
+    #[test]
+    fn a_later_token_is_shown_once_to_who_says_that_the_certificate_is_revoked() {
+        let directory = tempfile::tempdir().unwrap();
+        let (node, now) = (NodeKey::generate().id(), SystemTime::now());
+        let authority = Authority::generate();
+        let begun = now - Duration::from_secs(60);
+        let certificate = authority.certify(node, begun, CERTIFICATE_TTL);
+        fs::write(directory.path().join(CERTIFICATE_FILE), certificate.text()).unwrap();
+        let invite = authority.invite(now, CERTIFICATE_TTL, 1);
+        let member = Membership::open(directory.path(), node, Some(invite.clone()), now).unwrap();
+        let [first, second] = [1, 2].map(|byte| NodeId::from_bytes([byte; 32]));
+        let by_certificate = Some(Credential::Certificate(certificate.text().to_owned()));
+        let by_invite = Some(Credential::Invite(invite.text().to_owned()));
+        let check = |to, expected: &Option<Credential>| {
+            assert_eq!(member.credential(to), *expected);
+        };
+        member.refused(first, Refusal::Expired);
+        check(first, &by_certificate);
+        member.refused(first, Refusal::Revoked);
+        check(first, &by_invite);
+        check(second, &by_certificate);
+        member.refused(first, Refusal::Revoked);
+        check(first, &by_certificate);
+        assert_eq!(member.certificate(), Some(certificate));
+        for number in 0..10_000_u16 {
+            let mut bytes = [0; 32];
+            bytes[..2].copy_from_slice(&number.to_be_bytes());
+            member.refused(NodeId::from_bytes(bytes), Refusal::Revoked);
+        }
+        assert!(member.0.doubters.lock().len() <= MAX_DOUBTERS);
+        let taken = authority.certify(node, now, CERTIFICATE_TTL);
+        assert_eq!(member.take(taken.text(), node, now), Ok(true));
+        member.refused(first, Refusal::Revoked);
+        let by_new = Some(Credential::Certificate(taken.text().to_owned()));
+        check(first, &by_new);
     }
 }

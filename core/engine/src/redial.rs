@@ -12,7 +12,7 @@ use crate::id::NodeId;
 const FIRST: Duration = Duration::from_millis(250);
 /// The longest time between two tries.
 const LONGEST: Duration = Duration::from_secs(30);
-/// Tries for so long that a network may be down over a weekend's night; after that the peer has to come.
+/// Tries, which take some 6 hours: a network may be down for a night. After that the peer has to come.
 const TRIES: u32 = 1_000;
 /// Lost peers remembered. At the bound the one with most tries is forgotten.
 const MAX_LOST: usize = 256;

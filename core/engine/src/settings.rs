@@ -15,7 +15,8 @@ const RENEWALS: u32 = 3;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// Peers at a time. Default 128: a connection costs about 0.14 MB. At the bound a new one is closed.
+    /// Peers at a time. Default 128: a connection costs about 0.14 MB, and each may have 4 for a while. At the bound a
+    /// new one is closed.
     pub max_peers: u32,
     /// Connections that are being made at a time, in each direction. Default 64. At the bound a new one is
     /// refused.

@@ -16,7 +16,8 @@ use crate::{
     transport::{Quic, ledger::Ledger},
 };
 
-/// Connections to one peer at a time: one from each side, and those of a process that has just been replaced.
+/// Connections to one peer at a time: one from each side, and those of a process that has just been replaced. How many
+/// peers there may be is for [`Streams`] to say, which knows them.
 const CONNECTIONS_OF_ONE: u32 = 4;
 /// How long a connection that another one replaces stays for streams under way to begin.
 const RETIREMENT: Duration = Duration::from_secs(5);
@@ -45,8 +46,7 @@ pub(crate) fn build(
     let limits = connection_limits::ConnectionLimits::default()
         .with_max_pending_incoming(Some(settings.max_pending))
         .with_max_pending_outgoing(Some(settings.max_pending))
-        .with_max_established_per_peer(Some(CONNECTIONS_OF_ONE))
-        .with_max_established(Some(settings.max_peers));
+        .with_max_established_per_peer(Some(CONNECTIONS_OF_ONE));
     let ping = ping::Config::new()
         .with_interval(settings.probe)
         .with_timeout(settings.probe);

@@ -2,64 +2,32 @@
 
 use std::{sync::Arc, time::Duration};
 
-use quinn::{ClientConfig, Connection, Endpoint};
+use quinn::{ClientConfig, Endpoint, TransportConfig};
 
 use super::*;
 use crate::{
-    Authority, Config, Engine, NodeKey, Settings, Stats,
+    Authority, Config, DialError, Engine, NodeKey, Settings, Stats,
     transport::{code, tls},
 };
 
-/// A hello that is good but for its credential.
+/// A hello that is good but for its credential, as bytes.
 fn hello(cluster: ClusterId, certificate: Option<String>, invite: Option<String>) -> Vec<u8> {
-    let about = About {
-        boot: 1,
-        issues: false,
-        listens: Vec::new(),
-    };
-    let hello = Frame::Hello {
-        level: "cluster".to_owned(),
-        cluster,
-        certificate,
-        invite,
-        about,
-    };
-    let body = serde_json::to_vec(&hello).unwrap();
+    let body = serde_json::to_vec(&raw::hello(cluster, certificate, invite)).unwrap();
     [&(body.len() as u16).to_be_bytes()[..], &body].concat()
 }
 
 async fn engine(authority: &Authority) -> Engine {
-    let key = NodeKey::generate();
-    let now = SystemTime::now();
-    let (engine, _) = Engine::start(Config {
-        membership: Membership::founding(authority.clone(), key.id(), now),
-        key,
-        level: "cluster".to_owned(),
-        listen: vec!["127.0.0.1:0".parse().unwrap()],
-        seeds: Vec::new(),
-        dns: None,
-        settings: Settings {
-            greeting_timeout: Duration::from_millis(500),
-            ..Settings::default()
-        },
-    })
-    .await
-    .unwrap();
-    engine
-}
-
-async fn connect(key: &NodeKey, engine: &Engine) -> (Endpoint, Connection) {
-    let (client, _) = tls::configurations(key).unwrap();
-    let endpoint = Endpoint::client("127.0.0.1:0".parse().unwrap()).unwrap();
-    let to = engine.addresses()[0];
-    let connecting = endpoint.connect_with(ClientConfig::new(client), to, "a.b");
-    let connection = connecting.unwrap().await.unwrap();
-    (endpoint, connection)
+    let settings = Settings {
+        greeting_timeout: Duration::from_millis(500),
+        ..Settings::default()
+    };
+    raw::engine(authority, settings).await.0
 }
 
 /// The reason that the engine closes a connection with on which this was said first.
 async fn refused(engine: &Engine, key: &NodeKey, said: &[u8]) -> Option<Refusal> {
-    let (_endpoint, connection) = connect(key, engine).await;
+    let connected = raw::connect(key, engine, TransportConfig::default()).await;
+    let (_endpoint, connection) = connected.unwrap();
     // It stays open: what is missing may come still.
     let (mut send, _receive) = connection.open_bi().await.unwrap();
     let _ = send.write_all(said).await;
@@ -151,6 +119,127 @@ async fn an_address_that_is_refused_again_and_again_is_not_listened_to() {
     }
     let refused = engine.stats().refused;
     assert_eq!(refused[&Refusal::TooMany], 1);
+}
+
+/// A node that has a certificate, and a join token that is later.
+async fn invited_again(authority: &Authority) -> (Engine, Certificate, tempfile::TempDir) {
+    let directory = tempfile::tempdir().unwrap();
+    let (key, now) = (NodeKey::generate(), SystemTime::now());
+    let (minute, hour) = (Duration::from_secs(60), Duration::from_secs(3_600));
+    let certificate = authority.certify(key.id(), now - minute, hour);
+    std::fs::write(directory.path().join("cluster.jwt"), certificate.text()).unwrap();
+    let token = authority.invite(now, hour, 1);
+    let membership = Membership::open(directory.path(), key.id(), Some(token), now);
+    let (engine, _) = Engine::start(Config {
+        membership: membership.unwrap(),
+        key,
+        level: "cluster".to_owned(),
+        listen: vec!["127.0.0.1:0".parse().unwrap()],
+        seeds: Vec::new(),
+        dns: None,
+        settings: Settings::default(),
+    })
+    .await
+    .unwrap();
+    (engine, certificate, directory)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stranger_that_comes_to_refuse_a_node_takes_nothing_from_it() {
+    let authority = Authority::generate();
+    let (engine, certificate, _directory) = invited_again(&authority).await;
+    let key = NodeKey::generate();
+    let mut said = 0;
+    while let Ok((_endpoint, connection)) =
+        raw::connect(&key, &engine, TransportConfig::default()).await
+    {
+        connection.close(code::refusal(Refusal::Revoked), b"");
+        said += 1;
+        let heard = async {
+            while engine.stats().refused_by_others[&Refusal::Revoked] < said {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let heard = tokio::time::timeout(Duration::from_secs(30), heard).await;
+        heard.expect("heard before the deadline");
+        // Each is a line of the log; a few more may be heard by the time that all this took.
+        assert!(said < 64, "it is listened to still");
+    }
+    assert_eq!(engine.stats().refused[&Refusal::TooMany], 1);
+    assert_eq!(engine.membership().certificate(), Some(certificate));
+    let honest = self::engine(&authority).await;
+    let to = honest.addresses()[0].to_string().parse().unwrap();
+    assert_eq!(engine.dial(&to).await, Ok(honest.node()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stranger_that_is_dialled_and_says_revoked_takes_nothing_from_a_node() {
+    let authority = Authority::generate();
+    let (engine, certificate, _directory) = invited_again(&authority).await;
+    let (_, server) = tls::configurations(&NodeKey::generate()).unwrap();
+    let server = quinn::ServerConfig::with_crypto(server);
+    let stranger = Endpoint::server(server, "127.0.0.1:0".parse().unwrap()).unwrap();
+    let to = stranger.local_addr().unwrap().to_string().parse().unwrap();
+    let answering = async {
+        let connection = stranger.accept().await.unwrap().await.unwrap();
+        connection.close(code::refusal(Refusal::Revoked), b"");
+        connection.closed().await;
+    };
+    let (dialed, ()) = tokio::join!(engine.dial(&to), answering);
+    assert_eq!(dialed, Err(DialError::Refused(Refusal::Revoked)));
+    assert_eq!(engine.membership().certificate(), Some(certificate));
+    // One that cannot turn a token into a certificate takes it in by what it has.
+    let key = NodeKey::generate();
+    let hour = Duration::from_secs(3_600);
+    let member = authority.certify(key.id(), SystemTime::now(), hour);
+    let (member, _events) = Engine::start(Config {
+        membership: Membership::certified(member),
+        key,
+        level: "cluster".to_owned(),
+        listen: vec!["127.0.0.1:0".parse().unwrap()],
+        seeds: Vec::new(),
+        dns: None,
+        settings: Settings::default(),
+    })
+    .await
+    .unwrap();
+    let to = member.addresses()[0].to_string().parse().unwrap();
+    assert_eq!(engine.dial(&to).await, Ok(member.node()));
+}
+
+/// A member answers a greeting with an older certificate of who greets, who has not asked for one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_that_comes_unasked_with_a_welcome_is_not_taken() {
+    let authority = Authority::generate();
+    let (engine, certificate, _directory) = invited_again(&authority).await;
+    let (key, now) = (NodeKey::generate(), SystemTime::now());
+    let hour = Duration::from_secs(3_600);
+    let certify = |node, at| authority.certify(node, at, hour).text().to_owned();
+    let welcome = Frame::Welcome {
+        certificate: certify(key.id(), now),
+        issued: Some(certify(engine.node(), now)),
+        about: About {
+            boot: 1,
+            issues: true,
+            listens: Vec::new(),
+        },
+    };
+    let (_, server) = tls::configurations(&key).unwrap();
+    let server = quinn::ServerConfig::with_crypto(server);
+    let member = Endpoint::server(server, "127.0.0.1:0".parse().unwrap()).unwrap();
+    let to = member.local_addr().unwrap().to_string().parse().unwrap();
+    let answering = async {
+        let connection = member.accept().await.unwrap().await.unwrap();
+        let (mut send, mut receive) = connection.accept_bi().await.unwrap();
+        let _hello: Frame = frame::read(&mut receive).await.unwrap();
+        frame::write(&mut send, &welcome).await.unwrap();
+        let done: Frame = frame::read(&mut receive).await.unwrap();
+        assert!(matches!(done, Frame::Done));
+        connection
+    };
+    let (dialed, _connection) = tokio::join!(engine.dial(&to), answering);
+    assert_eq!(dialed, Ok(key.id()));
+    assert_eq!(engine.membership().certificate(), Some(certificate));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -157,8 +157,7 @@ impl Driver {
                 self.switchboard.counters.refuse(why);
                 let name = why.name();
                 tracing::warn!(node = %line.facts.node, reason = name, "a peer is a member no longer");
-                let connection = &line.facts.connection;
-                macula_quic::close(connection, code::refusal(why), name.as_bytes());
+                line.close(Gone::Refused(why), code::refusal(why), name);
             }
         }
     }
@@ -314,7 +313,7 @@ impl Driver {
 
     fn down(&mut self, line: &Line) {
         let node = line.facts.node;
-        let why = self.why(line);
+        let why = why(line);
         if matches!(why, Gone::Left | Gone::Refused(Refusal::Revoked)) {
             self.forget(node);
         } else {
@@ -330,20 +329,6 @@ impl Driver {
         if self.switchboard.line(node).is_none() {
             kad.remove_peer(&peer);
             kad.store_mut().forget(&peer);
-        }
-    }
-
-    fn why(&self, line: &Line) -> Gone {
-        use quinn::ConnectionError as Error;
-        let membership = &self.admission.membership;
-        match line.facts.connection.close_reason() {
-            Some(error) if code::left(&error) => Gone::Left,
-            Some(Error::TimedOut) => Gone::TimedOut,
-            Some(Error::LocallyClosed) => membership
-                .recheck(&line.facts.certificate, SystemTime::now())
-                .map_or_else(Gone::Refused, |()| Gone::Lost),
-            Some(error) => code::refused(&error).map_or(Gone::Lost, Gone::Refused),
-            None => Gone::Lost,
         }
     }
 
@@ -376,7 +361,7 @@ impl Driver {
                 self.switchboard.counters.probes_missed.add();
                 if !line.heard_at_probe() {
                     self.switchboard.counters.probed_out.add();
-                    macula_quic::close(&line.facts.connection, code::SILENT, b"silent");
+                    line.close(Gone::Silent, code::SILENT, "silent");
                 }
             }
         }
@@ -400,6 +385,20 @@ impl Driver {
     }
 }
 
+/// Why a connection is gone. What was found here counts for more than what the peer says.
+fn why(line: &Line) -> Gone {
+    use quinn::ConnectionError as Error;
+    if let Some(why) = line.closed() {
+        return why;
+    }
+    match line.facts.connection.close_reason() {
+        Some(error) if code::left(&error) => Gone::Left,
+        Some(Error::TimedOut) => Gone::TimedOut,
+        Some(error) => code::refused(&error).map_or(Gone::Lost, Gone::RefusedUs),
+        None => Gone::Lost,
+    }
+}
+
 /// Where a peer may be reached. Its loopback addresses are of use on the same machine only.
 fn routes(line: &Line) -> Vec<SocketAddr> {
     let facts = &line.facts;
@@ -413,3 +412,6 @@ fn routes(line: &Line) -> Vec<SocketAddr> {
     }
     routes
 }
+
+#[cfg(test)]
+mod tests;

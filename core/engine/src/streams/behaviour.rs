@@ -1,7 +1,7 @@
 //! The swarm's part: a line for each connection.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     convert::Infallible,
     sync::Arc,
     task::{Context, Poll},
@@ -41,6 +41,11 @@ pub(crate) enum Event {
 #[error("expected a connection that was greeted")]
 struct NotGreeted;
 
+/// There are as many peers as there may be.
+#[derive(Debug, thiserror::Error)]
+#[error("expected fewer peers")]
+struct Full;
+
 pub(crate) struct Behaviour {
     switchboard: Arc<Switchboard>,
     ledger: Ledger,
@@ -72,6 +77,13 @@ impl Behaviour {
             .zip(to_socket(address))
             .and_then(|(node, address)| self.ledger.take(node, address, dialed));
         let facts = facts.ok_or_else(|| ConnectionDenied::new(NotGreeted))?;
+        // Those that are pending are not told yet, and are few.
+        let pending = self.pending.values().map(|line| line.facts.node);
+        let others: HashSet<_> = pending.filter(|node| *node != facts.node).collect();
+        let max_peers = self.settings.max_peers.saturating_sub(others.len() as u32);
+        if !self.switchboard.has_room_for(facts.node, max_peers) {
+            return Err(ConnectionDenied::new(Full));
+        }
         let (line, orders) = Line::new(id, facts, &self.settings);
         self.pending.insert(id, line.clone());
         let timeout = self.settings.open_timeout;

@@ -12,7 +12,7 @@ use std::{
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    sync::OwnedSemaphorePermit,
+    sync::{OwnedSemaphorePermit, watch},
 };
 use tokio_util::compat::{Compat, FuturesAsyncReadCompatExt};
 
@@ -25,6 +25,8 @@ pub struct ByteStream {
     /// Whether what is written has ended.
     ended: bool,
     failed: bool,
+    /// Whether another connection serves in place of the one that it goes over; of streams that were opened here.
+    replaced: Option<watch::Receiver<bool>>,
     _open: Open,
 }
 
@@ -56,7 +58,34 @@ impl ByteStream {
             inner: stream.compat(),
             ended: false,
             failed: false,
+            replaced: None,
             _open: open,
+        }
+    }
+
+    pub(super) fn over(mut self, replaced: watch::Receiver<bool>) -> Self {
+        self.replaced = Some(replaced);
+        self
+    }
+
+    /// Whether another connection to the peer serves in place of the one that the stream goes over. What is under way
+    /// on it is not disturbed, but the connection stays for as long as it has streams: who keeps one for long is to
+    /// open another in its place. Of a stream that the peer has opened it is the peer's matter, and never so here.
+    #[must_use]
+    pub fn is_replaced(&self) -> bool {
+        self.replaced.as_ref().is_some_and(|found| *found.borrow())
+    }
+
+    /// Ends when [`is_replaced`](Self::is_replaced) is so. It does not end with the stream.
+    pub fn replaced(&self) -> impl Future<Output = ()> + Send + use<> {
+        let replaced = self.replaced.clone();
+        async move {
+            if let Some(mut replaced) = replaced
+                && replaced.wait_for(|replaced| *replaced).await.is_ok()
+            {
+                return;
+            }
+            std::future::pending::<()>().await;
         }
     }
 }

@@ -25,7 +25,6 @@ pub(crate) struct Handler {
     switchboard: Arc<Switchboard>,
     line: Line,
     orders: mpsc::Receiver<Order>,
-    retired: bool,
     timeout: Duration,
 }
 
@@ -40,7 +39,6 @@ impl Handler {
             switchboard,
             line,
             orders,
-            retired: false,
             timeout,
         }
     }
@@ -59,7 +57,7 @@ impl ConnectionHandler for Handler {
     }
 
     fn connection_keep_alive(&self) -> bool {
-        !self.retired
+        !self.line.is_replaced()
     }
 
     fn poll(
@@ -76,7 +74,7 @@ impl ConnectionHandler for Handler {
                         protocol: request.with_timeout(self.timeout),
                     });
                 }
-                Order::Retire => self.retired = true,
+                Order::Look => {}
             }
         }
         Poll::Pending

@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     net::SocketAddr,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
@@ -12,10 +12,11 @@ use std::{
 
 use libp2p::{StreamProtocol, swarm::ConnectionId};
 use parking_lot::RwLock;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use quinn::VarInt;
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use super::{ByteStream, Inbound, Incoming, OpenError, byte_stream::Open, upgrade::Offer};
-use crate::{admission::Facts, id::NodeId, settings::Settings, stats::Counters};
+use crate::{admission::Facts, event, id::NodeId, settings::Settings, stats::Counters};
 
 /// Orders that may wait for a connection's task: it takes them at once, so more means that it is overloaded,
 /// and who opens a stream waits.
@@ -26,8 +27,8 @@ const ORDERS: usize = 64;
 pub(super) enum Order {
     /// Open a stream.
     Open(StreamProtocol, oneshot::Sender<libp2p::Stream>),
-    /// Close the connection once its streams have ended: another one serves.
-    Retire,
+    /// Look whether another connection serves in its place.
+    Look,
 }
 
 /// One connection to a peer.
@@ -43,6 +44,10 @@ pub(crate) struct Line {
     heard_before: Arc<AtomicU64>,
     /// The last answered probe's time, in microseconds; 0 before the first.
     pub(crate) round_trip: Arc<AtomicU64>,
+    /// Why it was closed here; nothing while it is open, and if the peer or the network has ended it.
+    closed: Arc<OnceLock<event::Gone>>,
+    /// Whether another connection to the peer serves in its place. It is closed once its streams have ended then.
+    replaced: Arc<watch::Sender<bool>>,
 }
 
 impl Line {
@@ -60,6 +65,8 @@ impl Line {
             heard: Arc::default(),
             heard_before: Arc::default(),
             round_trip: Arc::default(),
+            closed: Arc::default(),
+            replaced: Arc::default(),
         };
         (line, receiver)
     }
@@ -76,9 +83,27 @@ impl Line {
         self.heard_before.swap(heard, Ordering::Relaxed) < heard
     }
 
-    fn retire(&self) {
-        // If its task is that busy the connection stays a while longer, which does no harm.
-        let _ = self.orders.try_send(Order::Retire);
+    /// Closes the connection, and notes why.
+    pub(crate) fn close(&self, why: event::Gone, code: VarInt, said: &str) {
+        let _ = self.closed.set(why);
+        macula_quic::close(&self.facts.connection, code, said.as_bytes());
+    }
+
+    /// Why it was closed here, if it was.
+    pub(crate) fn closed(&self) -> Option<event::Gone> {
+        self.closed.get().copied()
+    }
+
+    pub(super) fn is_replaced(&self) -> bool {
+        *self.replaced.borrow()
+    }
+
+    /// Serves from now on, or does not; its streams and its task are told.
+    fn replace(&self, replaced: bool) {
+        if self.replaced.send_replace(replaced) != replaced {
+            // Where there is no room its task has orders before it, and looks after these.
+            let _ = self.orders.try_send(Order::Look);
+        }
     }
 }
 
@@ -150,7 +175,7 @@ impl Switchboard {
             let stream = stream.await.map_err(|_| OpenError::NotConnected)?;
             self.counters.streams_opened.add();
             let open = Open::new(self.open.clone(), Some(permit));
-            Ok(ByteStream::new(stream, open))
+            Ok(ByteStream::new(stream, open).over(line.replaced.subscribe()))
         };
         let opened = tokio::time::timeout(self.timeout, opening).await;
         opened.unwrap_or(Err(OpenError::TooSlow))
@@ -239,7 +264,7 @@ impl Switchboard {
         lines.push(line);
         // Both ends know the same marks, so both keep the same one.
         lines.sort_by_key(|line| line.facts.mark);
-        lines.iter().skip(1).for_each(Line::retire);
+        prefer_first(lines);
         came
     }
 
@@ -257,7 +282,15 @@ impl Switchboard {
             all.remove(&node);
             return Gone::Last(line);
         }
+        // One that was replaced serves again when what replaced it has gone.
+        prefer_first(lines);
         Gone::OneOfMany
+    }
+
+    /// Whether a peer may be connected: it is already, or there are fewer than so many.
+    pub(super) fn has_room_for(&self, peer: NodeId, max_peers: u32) -> bool {
+        let lines = self.lines.read();
+        lines.contains_key(&peer) || lines.len() < max_peers as usize
     }
 
     pub(crate) fn connections(&self) -> (usize, usize) {
@@ -280,5 +313,12 @@ impl Switchboard {
     /// Streams that callers have open on a connection, opened here.
     pub(crate) fn opened_on(&self, line: &Line, max_streams: u32) -> usize {
         (max_streams as usize).saturating_sub(line.permits.available_permits())
+    }
+}
+
+/// The first of the connections to a peer serves, and the others do not.
+fn prefer_first(lines: &[Line]) {
+    for (index, line) in lines.iter().enumerate() {
+        line.replace(index > 0);
     }
 }

@@ -6,20 +6,10 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use macula_engine::{Authority, Event, Gone, NodeId};
+use macula_engine::{Authority, Gone, NodeId};
 use tokio::time::Instant;
 
 use crate::support::{Node, TTL, cluster, eventually, founder, joiner};
-
-async fn gone(node: &mut Node, who: NodeId) -> Gone {
-    loop {
-        if let Event::Disconnected { node, why } = node.event().await
-            && node == who
-        {
-            return why;
-        }
-    }
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_leaves_says_goodbye() {
@@ -28,7 +18,7 @@ async fn who_leaves_says_goodbye() {
     let began = Instant::now();
     left.engine.leave().await;
     for node in &mut nodes {
-        assert_eq!(gone(node, left.id()).await, Gone::Left);
+        assert_eq!(node.gone(left.id()).await, Gone::Left);
     }
     let took = began.elapsed();
     assert!(took < Duration::from_secs(3), "{took:?}");
@@ -40,7 +30,7 @@ async fn an_engine_whose_last_handle_is_dropped_leaves() {
     let Node { engine, mut events } = nodes.pop().unwrap();
     let left = engine.node();
     drop(engine);
-    assert_eq!(gone(&mut nodes[0], left).await, Gone::Left);
+    assert_eq!(nodes[0].gone(left).await, Gone::Left);
     while crate::support::soon(events.next()).await.is_some() {}
 }
 
@@ -90,7 +80,7 @@ async fn of_a_killed_process_the_others_hear_within_seconds() {
     // SIGKILL: no goodbye.
     drop(process);
     for node in &mut others {
-        assert_eq!(gone(node, killed).await, Gone::TimedOut);
+        assert_eq!(node.gone(killed).await, Gone::TimedOut);
     }
     let took = began.elapsed();
     println!("a killed process was missed after {took:?}");

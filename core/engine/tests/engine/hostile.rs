@@ -144,3 +144,35 @@ async fn a_member_that_is_revoked_cannot_renew_its_certificate_first() {
         assert_eq!(soon(renewed()).await, None);
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_that_says_it_has_the_authority_cannot_bring_back_an_older_certificate() {
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+    let authority = Authority::generate();
+    let (key, now) = (NodeKey::generate(), SystemTime::now());
+    let certified = |age| authority.certify(key.id(), now - age, DAY * 30);
+    let (older, own) = (certified(DAY * 25), certified(DAY * 20));
+    let liar = founder(&authority).await;
+    // Who takes a protocol takes it from who did before.
+    let mut asked = liar.engine.accept("certificate/1");
+    let certified = Membership::certified(own.clone());
+    let node = start(config(key, certified, &[&liar])).await;
+    let body = serde_json::to_vec(older.text()).unwrap();
+    let answer = [&(body.len() as u16).to_be_bytes()[..], &body].concat();
+    let mut stream = soon(asked.next()).await.unwrap().stream;
+    soon(stream.write_all(&answer)).await.unwrap();
+    soon(stream.shutdown()).await.unwrap();
+    // Whoever comes, it asks again, and so has read the answer.
+    let _other = joiner(&authority, &[&node]).await;
+    let again = soon(asked.next()).await.unwrap();
+    assert_eq!(node.engine.membership().certificate(), Some(own));
+    drop(again);
+    let honest = founder(&authority).await;
+    soon(node.engine.dial(&honest.seed())).await.unwrap();
+    drop(asked);
+    eventually("the certificate is renewed by who can", async || {
+        let certificate = node.engine.membership().certificate().unwrap();
+        certificate.expires() > now + DAY * 29
+    })
+    .await;
+}

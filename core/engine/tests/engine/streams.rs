@@ -2,13 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use macula_engine::{Authority, Engine, NodeId, NodeKey, OpenError, Settings};
+use macula_engine::{Authority, Engine, NodeId, NodeKey, OpenError, Seed, Settings};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     time::Instant,
 };
 
-use crate::support::{cluster, config, eventually, founder, member, soon, start};
+use crate::support::{Node, cluster, config, eventually, founder, joiner, member, soon, start};
 
 /// Answers each stream with what came on it.
 fn echo(engine: &Engine) {
@@ -247,4 +247,61 @@ async fn many_streams_that_are_refused_while_they_bring_much_all_end() {
         soon(sent).await.unwrap();
     }
     println!("{STREAMS} streams took {:?}", began.elapsed());
+}
+
+/// Two nodes that know each other, and addresses of the first that it tells nobody: at each of them the second makes
+/// another connection.
+async fn two_that_may_meet_again() -> (Node, Node, Vec<Seed>) {
+    const TOLD: usize = 8;
+    let authority = Authority::generate();
+    let key = NodeKey::generate();
+    let mut many = config(key.clone(), member(&authority, &key), &[]);
+    many.listen = vec!["127.0.0.1:0".parse().unwrap(); TOLD + 3];
+    let one = start(many).await;
+    let other = joiner(&authority, &[]).await;
+    let addresses = one.engine.addresses();
+    let seed = |address: &std::net::SocketAddr| address.to_string().parse().unwrap();
+    let mut untold: Vec<Seed> = addresses.iter().map(seed).collect();
+    let first = untold.remove(0);
+    soon(other.engine.dial(&first)).await.unwrap();
+    let untold = untold.split_off(TOLD - 1);
+    (one, other, untold)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_is_told_when_another_connection_serves_and_the_old_one_ends_with_it() {
+    loop {
+        let (one, other, untold) = two_that_may_meet_again().await;
+        let mut incoming = one.engine.accept("long");
+        let mut stream = soon(other.engine.open(one.id(), "long")).await.unwrap();
+        stream.write_all(b"a").await.unwrap();
+        let mut there = soon(incoming.next()).await.unwrap().stream;
+        assert!(!stream.is_replaced() && !there.is_replaced());
+        for seed in &untold {
+            soon(other.engine.dial(seed)).await.unwrap();
+        }
+        // Of four connections three lose, by chance; if the first wins there is nothing to see.
+        if !stream.is_replaced() {
+            continue;
+        }
+        soon(stream.replaced()).await;
+        let anew = soon(other.engine.open(one.id(), "long")).await.unwrap();
+        assert!(!anew.is_replaced());
+        // What is under way goes on.
+        stream.write_all(b"b").await.unwrap();
+        stream.shutdown().await.unwrap();
+        let mut all = Vec::new();
+        soon(there.read_to_end(&mut all)).await.unwrap();
+        assert_eq!(all, b"ab");
+        assert!(one.stats().await.connections > 1);
+        drop((stream, there));
+        for node in [&one, &other] {
+            eventually("one connection is left", async || {
+                node.stats().await.connections == 1
+            })
+            .await;
+        }
+        assert!(!anew.is_replaced() && one.knows(other.id()));
+        return;
+    }
 }

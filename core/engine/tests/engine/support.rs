@@ -6,8 +6,8 @@ use std::{
 };
 
 use macula_engine::{
-    Authority, Config, Engine, Event, Events, Membership, NodeId, NodeKey, Refusal, Seed, Settings,
-    Stats,
+    Authority, Config, Engine, Event, Events, Gone, Membership, NodeId, NodeKey, Refusal, Seed,
+    Settings, Stats,
 };
 use tokio::time::Instant;
 
@@ -99,6 +99,17 @@ impl Node {
         loop {
             if matches!(self.event().await, Event::Connected(peer) if peer.node == node) {
                 return;
+            }
+        }
+    }
+
+    /// Waits for the event that a node is gone, and says why it is.
+    pub(crate) async fn gone(&mut self, who: NodeId) -> Gone {
+        loop {
+            if let Event::Disconnected { node, why } = self.event().await
+                && node == who
+            {
+                return why;
             }
         }
     }

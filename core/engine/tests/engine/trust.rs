@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use macula_engine::{Authority, Certificate, DialError, Event, Gone, Membership, NodeKey, Refusal};
+use macula_engine::{Authority, Certificate, DialError, Gone, Membership, NodeKey, Refusal};
 
 use crate::support::{TTL, config, eventually, founder, joiner, soon, start};
 
@@ -39,18 +39,17 @@ async fn one_of_another_cluster_is_refused() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_that_is_revoked_is_refused_and_has_to_go_if_it_is_in() {
     let authority = Authority::generate();
-    let seed = founder(&authority).await;
+    let mut seed = founder(&authority).await;
     let mut node = joiner(&authority, &[&seed]).await;
     node.connected(seed.id()).await;
     let now = SystemTime::now();
     let revocation = authority.revoke(node.id(), now);
     let told = seed.engine.membership().revoke(revocation.text(), now);
     assert_eq!(told, Ok(true));
-    let gone = Event::Disconnected {
-        node: seed.id(),
-        why: Gone::Refused(Refusal::Revoked),
-    };
-    assert_eq!(node.event().await, gone);
+    // Only who has refused the other knows that the other is out.
+    let why = Refusal::Revoked;
+    assert_eq!(seed.gone(node.id()).await, Gone::Refused(why));
+    assert_eq!(node.gone(seed.id()).await, Gone::RefusedUs(why));
     let dialed = soon(node.engine.dial(&seed.seed())).await;
     assert_eq!(dialed, Err(DialError::Refused(Refusal::Revoked)));
     eventually("it is counted, and known no more", async || {
@@ -93,10 +92,8 @@ async fn one_whose_certificate_expires_has_to_go() {
     let short = authority.certify(key.id(), SystemTime::now(), Duration::from_secs(3));
     let mut node = start(config(key, Membership::certified(short), &[&seed])).await;
     node.connected(seed.id()).await;
-    let Event::Disconnected { why, .. } = node.event().await else {
-        panic!("expected an end");
-    };
-    assert_eq!(why, Gone::Refused(Refusal::Expired));
+    let why = Refusal::Expired;
+    assert_eq!(node.gone(seed.id()).await, Gone::RefusedUs(why));
     let dialed = soon(node.engine.dial(&seed.seed())).await;
     assert_eq!(dialed, Err(DialError::Refused(Refusal::Expired)));
 }

@@ -48,16 +48,24 @@ pub(crate) struct Pool<S> {
     /// For large answers of the peer.
     room: Arc<Semaphore>,
     idle: Mutex<Vec<Frames<S>>>,
+    /// Whether a stream may be kept.
+    lasts: fn(&S) -> bool,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Pool<S> {
-    /// For so many calls at a time.
-    pub(crate) fn new(open: Open<S>, calls: usize, room: Arc<Semaphore>) -> Self {
+    /// For so many calls at a time. A stream is kept for another call as long as it lasts.
+    pub(crate) fn new(
+        open: Open<S>,
+        calls: usize,
+        room: Arc<Semaphore>,
+        lasts: fn(&S) -> bool,
+    ) -> Self {
         Self {
             open,
             turns: Semaphore::new(calls),
             room,
             idle: Mutex::default(),
+            lasts,
         }
     }
 
@@ -74,6 +82,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Pool<S> {
         Ok(turn.expect("nobody closes it"))
     }
 
+    /// Drops the streams that are to be kept no longer.
+    pub(crate) fn sort_out(&self) {
+        let lasts = |stream: &Frames<S>| (self.lasts)(stream.stream());
+        self.idle.lock().retain(lasts);
+    }
+
     async fn take(&self) -> io::Result<Frames<S>> {
         let idle = self.idle.lock().pop();
         match idle {
@@ -87,7 +101,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Pool<S> {
 
     fn put_back(&self, stream: Frames<S>) {
         let mut idle = self.idle.lock();
-        if idle.len() < IDLE_STREAMS {
+        if idle.len() < IDLE_STREAMS && (self.lasts)(stream.stream()) {
             idle.push(stream);
         }
     }

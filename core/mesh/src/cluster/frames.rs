@@ -134,6 +134,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Frames<S> {
         self.stream.shutdown().await
     }
 
+    /// Ends the stream, and waits until the peer has read all of it and ends it too.
+    pub(crate) async fn end(mut self) -> io::Result<()> {
+        self.stream.shutdown().await?;
+        while self.next().await?.is_some() {}
+        Ok(())
+    }
+
+    /// What the frames go over.
+    pub(crate) fn stream(&self) -> &S {
+        &self.stream
+    }
+
     /// Writes frames that have their lengths before them.
     pub(crate) async fn write(&mut self, frames: &[u8]) -> io::Result<()> {
         self.stream.write_all(frames).await?;

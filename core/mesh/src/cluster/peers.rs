@@ -1,6 +1,6 @@
 //! The peers that are connected, and the tasks that talk to each.
 
-use std::{collections::HashMap, io, sync::Arc, time::Duration};
+use std::{collections::HashMap, io, pin::pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -45,6 +45,8 @@ const REPLAYS: usize = 16;
 const REPLAY_TIME: Duration = Duration::from_secs(8);
 /// How long to wait before a stream that broke is opened again, while its peer is connected.
 const REOPEN: Duration = Duration::from_millis(200);
+/// How long the last that was said on a stream may take to be read, before the next stream is opened.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Peers of which it is remembered how far their events were read, 100 bytes each: far more than a cluster has, also of
 /// nodes that have gone for good. Beyond, it is forgotten of all that are not connected.
 const INBOXES: usize = 4_096;
@@ -81,6 +83,7 @@ pub(super) struct Peers {
 /// A peer and its tasks, which end with it.
 struct Connected {
     gossip: mpsc::Sender<Vec<u8>>,
+    calls: Arc<Pool<ByteStream>>,
     tasks: [AbortHandle; 2],
 }
 
@@ -181,12 +184,18 @@ impl Peers {
         let connected = &self.connected;
         let inbox = self.inboxes.open(id, |id| connected.contains_key(id));
         let reading = read(self.here.clone(), id, inbox);
-        let saying = say(self.here.engine.clone(), id, messages);
+        let calls = self.new_pool(id);
+        let saying = say(self.here.engine.clone(), id, messages, Arc::clone(&calls));
         let tasks = [
             tokio::spawn(reading).abort_handle(),
             tokio::spawn(saying).abort_handle(),
         ];
-        self.connected.insert(id, Connected { gossip, tasks });
+        let connected = Connected {
+            gossip,
+            calls,
+            tasks,
+        };
+        self.connected.insert(id, connected);
         outbox
     }
 
@@ -226,15 +235,22 @@ impl Peers {
         Arc::clone(&self.outboxes)
     }
 
-    /// Makes what brings calls to a peer.
+    /// What brings calls to a peer.
     pub(super) fn pool(&self, id: NodeId) -> Arc<Pool<ByteStream>> {
+        let connected = self.connected.get(&id);
+        connected.map_or_else(|| self.new_pool(id), |peer| Arc::clone(&peer.calls))
+    }
+
+    fn new_pool(&self, id: NodeId) -> Arc<Pool<ByteStream>> {
         let engine = self.here.engine.clone();
         let open = Arc::new(move || {
             let engine = engine.clone();
             let opening = async move { engine.open(id, CALL).await.map_err(io::Error::other) };
             Box::pin(opening) as BoxFuture<'static, _>
         });
-        Arc::new(Pool::new(open, self.here.calls, self.room.of(id)))
+        let lasts = |stream: &ByteStream| !stream.is_replaced();
+        let (calls, room) = (self.here.calls, self.room.of(id));
+        Arc::new(Pool::new(open, calls, room, lasts))
     }
 }
 
@@ -269,13 +285,19 @@ fn run_of(engine: &Engine, peer: NodeId) -> Option<u64> {
     found.map(|status| status.peer.boot)
 }
 
-/// Reads the events of a peer for as long as it is connected.
+/// Reads the events of a peer for as long as it is connected. When another connection serves it goes on there, from
+/// where it was.
 async fn read(here: Here, id: NodeId, inbox: Inbox) {
     loop {
         match here.engine.open(id, LINK).await {
             Ok(stream) => {
-                let ended = inbox.read(stream, &here.exchange).await;
-                tracing::debug!(%id, ?ended, "the link has ended");
+                let replaced = stream.replaced();
+                tokio::select! {
+                    ended = inbox.read(stream, &here.exchange) => {
+                        tracing::debug!(%id, ?ended, "the link has ended");
+                    }
+                    () = replaced => continue,
+                }
             }
             Err(error) => tracing::debug!(%id, %error, "no link could be opened"),
         }
@@ -283,17 +305,43 @@ async fn read(here: Here, id: NodeId, inbox: Inbox) {
     }
 }
 
-/// Says to a peer what is to be said, in order, for as long as it is connected.
-async fn say(engine: Engine, id: NodeId, mut messages: mpsc::Receiver<Vec<u8>>) {
+/// Says to a peer what is to be said, in order, for as long as it is connected. When another connection serves it goes
+/// on there, once what was said before is read; and so do calls.
+async fn say(
+    engine: Engine,
+    id: NodeId,
+    mut messages: mpsc::Receiver<Vec<u8>>,
+    calls: Arc<Pool<ByteStream>>,
+) {
     loop {
-        if let Ok(stream) = engine.open(id, GOSSIP).await {
-            let mut frames = Frames::new(stream);
-            while let Some(message) = messages.recv().await {
-                if frames.send(&message).await.is_err() {
-                    break;
-                }
+        let said = match engine.open(id, GOSSIP).await {
+            Ok(stream) => say_on(stream, &mut messages).await,
+            Err(error) => Err(io::Error::other(error)),
+        };
+        match said {
+            Ok(stream) => {
+                calls.sort_out();
+                let _ = timeout(LAST_WORDS, stream.end()).await;
             }
+            Err(_) => sleep(REOPEN).await,
         }
-        sleep(REOPEN).await;
+    }
+}
+
+/// Says it on one stream, until another connection serves: then gives the stream back.
+async fn say_on(
+    stream: ByteStream,
+    messages: &mut mpsc::Receiver<Vec<u8>>,
+) -> io::Result<Frames<ByteStream>> {
+    let mut replaced = pin!(stream.replaced());
+    let mut frames = Frames::new(stream);
+    loop {
+        tokio::select! {
+            () = &mut replaced => return Ok(frames),
+            message = messages.recv() => match message {
+                Some(message) => frames.send(&message).await?,
+                None => return Err(io::ErrorKind::NotConnected.into()),
+            },
+        }
     }
 }

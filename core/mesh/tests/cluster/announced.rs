@@ -19,8 +19,8 @@ async fn what_is_published_elsewhere_after_subscribed_comes_though_gossip_may_sa
     };
     settings.gossip.messages_per_second = 50;
     let authority = Authority::generate();
-    let reads = node_with("reads", &authority, Vec::new(), settings.clone()).await;
-    let writes = node_with("writes", &authority, vec![reads.seed()], settings).await;
+    let reads = node_with("reads", &authority, Vec::new(), 1, settings.clone()).await;
+    let writes = node_with("writes", &authority, vec![reads.seed()], 1, settings).await;
     eventually("the nodes have met", async || {
         reads.sees(writes.id()) && writes.sees(reads.id())
     })

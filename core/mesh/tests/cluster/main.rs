@@ -10,3 +10,4 @@ mod lies;
 mod records;
 mod streams;
 mod support;
+mod twice;

@@ -53,13 +53,15 @@ fn membership(authority: &Authority, key: &NodeKey) -> Membership {
 }
 
 async fn node(name: &str, authority: &Authority, seeds: Vec<Seed>) -> Node {
-    node_with(name, authority, seeds, cluster::Settings::default()).await
+    node_with(name, authority, seeds, 1, cluster::Settings::default()).await
 }
 
+/// A node that listens at so many addresses.
 pub(crate) async fn node_with(
     name: &str,
     authority: &Authority,
     seeds: Vec<Seed>,
+    addresses: usize,
     settings: cluster::Settings,
 ) -> Node {
     let identity = Identity {
@@ -71,7 +73,7 @@ pub(crate) async fn node_with(
     let config = cluster::Config {
         membership: membership(authority, &key),
         key,
-        listen: vec!["127.0.0.1:0".parse().unwrap()],
+        listen: vec!["127.0.0.1:0".parse().unwrap(); addresses],
         seeds,
         gateway: None,
     };
