@@ -46,7 +46,9 @@ def test_who_joins_for_the_first_time_needs_a_token_and_later_none(members):
     # Started again without its token, by the same command.
     token = second.directory / "token"
     token.unlink()
-    second.process = subprocess.Popen([*up, "--mesh-listen", second.mesh, "--token-file", token], env=second.environment)
+    again = [*up, "--mesh-listen", second.mesh, "--token-file", token]
+    with open(second.directory / "log", "ab") as log:
+        second.process = subprocess.Popen(again, stdout=subprocess.DEVNULL, stderr=log, env=second.environment)
     second.pid = second.process.pid
     second.ready()
     wait_for("it is in again", lambda: connected(second) == 1)

@@ -107,6 +107,28 @@ impl<I: Id, K, V> Delta<I, K, V> {
 }
 
 impl<I: Id, K: Clone, V: Clone> Delta<I, K, V> {
+    /// What it says of one member.
+    #[must_use]
+    pub fn of_member(&self, id: &I) -> Self {
+        let actor = |incarnation| Actor {
+            id: id.clone(),
+            incarnation,
+        };
+        let lanes = self.lanes.range(actor(0)..=actor(u64::MAX));
+        let record = self.retired.0.get(id);
+        Self {
+            lanes: lanes
+                .map(|(actor, lane)| (actor.clone(), lane.clone()))
+                .collect(),
+            retired: Records(
+                record
+                    .map(|record| (id.clone(), *record))
+                    .into_iter()
+                    .collect(),
+            ),
+        }
+    }
+
     /// Joins another delta to this one; tells which entries came and went.
     pub fn join(&mut self, other: Self) -> Changes<I, K, V> {
         let mut changes = Changes::default();

@@ -265,6 +265,12 @@ impl<I: Id, K: Ord + Clone, V: Clone> State<I, K, V> {
         self.all.clone()
     }
 
+    /// What was seen of one member: its lanes, and whether it is retired.
+    #[must_use]
+    pub fn of_member(&self, id: &I) -> Delta<I, K, V> {
+        self.all.of_member(id)
+    }
+
     /// What a replica with this context misses. It has the entries that the other has not seen, and
     /// names each dot that was removed, since a context does not tell which removals are known.
     #[must_use]

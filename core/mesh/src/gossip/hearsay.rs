@@ -82,6 +82,12 @@ impl<I: Id, K: Item, T: Item> Machine<I, K, T> {
         rest
     }
 
+    /// What others have removed of this node's own, which the others believe this node only.
+    pub(super) fn ends_of_own(&self, delta: &Part<I, K, T>) -> Part<I, K, T> {
+        let own = delta.of_member(&self.me.id);
+        self.state.part_ends(own, |_| true).1
+    }
+
     /// Tells each member what is still news of what was heard of it, again and again until it has answered.
     pub(super) fn refer(&mut self, now: Now) {
         let due = self.hearsay.0.iter();

@@ -276,7 +276,9 @@ impl<I: Id, K: Item, T: Item> Machine<I, K, T> {
             delta,
         } = push;
         let delta = self.without_hearsay(from, delta, now);
+        let own = self.ends_of_own(&delta);
         let changed = self.merge(&delta);
+        self.say(own, now);
         if changed {
             let told = match kind {
                 Kind::News { told } => usize::try_from(told).unwrap_or(usize::MAX),

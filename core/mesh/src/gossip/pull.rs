@@ -1,10 +1,9 @@
-//! What is missed, and who is asked for it: one peer at a time, any of those that have something else, so that one that
-//! always has something else keeps nobody from being asked.
+//! What is missed, and who is asked for it: one peer at a time, and another one than the last if there is one, so that
+//! one that always has something else keeps nobody from being asked.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use macula_crdt::{Codec, Digest, Id};
-use rand::seq::IteratorRandom;
 
 use super::{
     intake::Fault,
@@ -12,13 +11,13 @@ use super::{
     message::{Kind, Message},
 };
 
-/// How often somebody is asked until one answers.
+/// How often one peer is asked until it answers.
 const TRIES: u32 = 3;
 
 /// Who is asked.
 #[derive(Debug)]
 pub(super) struct Pulls<I> {
-    /// When one is asked of those that have something else.
+    /// Who has something else, and when it is asked.
     wanted: Option<Wanted<I>>,
     /// Who was asked last, and whether it has answered: its answer may have several parts.
     asked: Option<(I, bool)>,
@@ -28,8 +27,9 @@ pub(super) struct Pulls<I> {
 
 #[derive(Debug)]
 struct Wanted<I> {
-    /// What each of them has. If this node has the same by then it does not ask it.
-    fingerprints: BTreeMap<I, u64>,
+    peer: I,
+    /// What it has. If this node has the same by then it does not ask.
+    fingerprint: u64,
     at: Duration,
     tries: u32,
 }
@@ -67,41 +67,48 @@ impl<I: Id> Pulls<I> {
 }
 
 impl<I: Id, K: Item, T: Item> Machine<I, K, T> {
-    /// A peer has said what it has. If it is something else, this node asks it or another such one soon.
+    /// A peer has said what it has. If it is something else, this node asks it soon, unless it is about to ask somebody
+    /// that was not asked last.
     pub(super) fn compare(&mut self, peer: &I, fingerprint: u64, now: Now) {
         if fingerprint == self.fingerprint() {
             return;
         }
-        let at = self.pulls.next.max(now.since + self.settings.pull_after);
-        let wanted = self.pulls.wanted.get_or_insert_with(|| Wanted {
-            fingerprints: BTreeMap::new(),
+        let mut at = self.pulls.next.max(now.since + self.settings.pull_after);
+        if let Some(wanted) = &self.pulls.wanted {
+            let last = self.pulls.asked.as_ref().map(|(asked, _)| asked);
+            let again = wanted.tries == TRIES && last == Some(&wanted.peer);
+            if !again || last == Some(peer) {
+                return;
+            }
+            at = wanted.at;
+        }
+        self.pulls.wanted = Some(Wanted {
+            peer: peer.clone(),
+            fingerprint,
             at,
             tries: TRIES,
         });
-        wanted.fingerprints.insert(peer.clone(), fingerprint);
     }
 
-    /// Asks somebody, if it is time.
+    /// Asks whoever is due.
     pub(super) fn ask(&mut self, now: Now) {
         let due = |wanted: &mut Wanted<I>| wanted.at <= now.since;
-        let Some(mut wanted) = self.pulls.wanted.take_if(due) else {
+        let Some(wanted) = self.pulls.wanted.take_if(due) else {
             return;
         };
-        let own = self.fingerprint();
-        let peers = &self.peers;
-        let differs = |peer: &I, fingerprint: &mut u64| peers.contains(peer) && *fingerprint != own;
-        wanted
-            .fingerprints
-            .retain(|peer, fingerprint| differs(peer, fingerprint));
-        let Some(peer) = wanted.fingerprints.keys().choose(&mut self.rng).cloned() else {
+        let still = self.peers.contains(&wanted.peer) && self.fingerprint() != wanted.fingerprint;
+        if !still {
             return;
-        };
-        if wanted.tries > 1 {
-            wanted.tries -= 1;
-            wanted.at = now.since + self.settings.pull_every;
-            self.pulls.wanted = Some(wanted);
         }
-        self.pull(peer, now);
+        if wanted.tries > 1 {
+            self.pulls.wanted = Some(Wanted {
+                peer: wanted.peer.clone(),
+                at: now.since + self.settings.pull_every,
+                tries: wanted.tries - 1,
+                ..wanted
+            });
+        }
+        self.pull(wanted.peer, now);
     }
 
     /// Asks a peer for what this node misses.

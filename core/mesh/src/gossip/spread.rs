@@ -74,10 +74,6 @@ impl<I: Id, K: Item, T: Item> Machine<I, K, T> {
 
     /// Has heard something new that was told to so many peers.
     pub(super) fn learned(&mut self, delta: Part<I, K, T>, told: usize, now: Now) {
-        if delta.actors().any(|actor| actor.id == self.me.id) {
-            // It is of this node, which the others hear of it from this node only.
-            return self.say(delta, now);
-        }
         if told < self.peers.len() {
             self.plan_flush(delta.clone(), now);
         }
@@ -181,19 +177,29 @@ impl<I: Id, K: Item, T: Item> Machine<I, K, T> {
         }
     }
 
-    /// Tells a new peer what this node has: all of it, if that is little.
+    /// Tells a new peer what this node has: all of it if that is little, else what it says of itself, which the peer
+    /// believes nobody else.
     pub(super) fn greet(&mut self, peer: I) {
-        let all = match self.state.len() <= MAX_HOT {
-            true => self.state.delta_for(&Digest::default()),
-            false => Delta::default(),
-        };
-        self.repeat_to(vec![peer], all);
+        if self.state.len() <= MAX_HOT {
+            let all = self.state.delta_for(&Digest::default());
+            if self.is_small(&all) {
+                return self.push_to(vec![peer], Kind::Repeat, all);
+            }
+        }
+        let mut own = self.state.of_member(&self.me.id);
+        if own.to_bytes().len() > self.delta_bytes() {
+            own = Delta::default();
+        }
+        self.push_to(vec![peer], Kind::Repeat, own);
+    }
+
+    fn is_small(&self, delta: &Part<I, K, T>) -> bool {
+        delta.is_empty() || delta.to_bytes().len() <= MAX_HOT_BYTES.min(self.delta_bytes())
     }
 
     /// Tells some peers what this node has, by its fingerprint, and a delta if it is small.
     pub(super) fn repeat_to(&mut self, peers: Vec<I>, delta: Part<I, K, T>) {
-        let small =
-            delta.is_empty() || delta.to_bytes().len() <= MAX_HOT_BYTES.min(self.delta_bytes());
+        let small = self.is_small(&delta);
         let delta = if small { delta } else { Delta::default() };
         self.push_to(peers, Kind::Repeat, delta);
     }
