@@ -2,7 +2,7 @@
 
 mod split;
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, ops::RangeInclusive};
 
 use crate::{
     actor::{Actor, Dot, Id},
@@ -110,22 +110,13 @@ impl<I: Id, K: Clone, V: Clone> Delta<I, K, V> {
     /// What it says of one member.
     #[must_use]
     pub fn of_member(&self, id: &I) -> Self {
-        let actor = |incarnation| Actor {
-            id: id.clone(),
-            incarnation,
-        };
-        let lanes = self.lanes.range(actor(0)..=actor(u64::MAX));
-        let record = self.retired.0.get(id);
+        let lanes = self.lanes.range(lives(id, u64::MAX));
+        let lanes = lanes.map(|(actor, lane)| (actor.clone(), lane.clone()));
+        let record = self.retired.0.get_key_value(id);
+        let record = record.map(|(id, record)| (id.clone(), *record));
         Self {
-            lanes: lanes
-                .map(|(actor, lane)| (actor.clone(), lane.clone()))
-                .collect(),
-            retired: Records(
-                record
-                    .map(|record| (id.clone(), *record))
-                    .into_iter()
-                    .collect(),
-            ),
+            lanes: lanes.collect(),
+            retired: Records(record.into_iter().collect()),
         }
     }
 
@@ -165,11 +156,7 @@ impl<I: Id, K: Clone, V: Clone> Delta<I, K, V> {
         if !self.retired.join(id, record) {
             return false;
         }
-        let actor = |incarnation| Actor {
-            id: id.clone(),
-            incarnation,
-        };
-        let gone = self.lanes.range(actor(0)..=actor(record.incarnation));
+        let gone = self.lanes.range(lives(id, record.incarnation));
         let gone: Vec<_> = gone.map(|(actor, _)| actor.clone()).collect();
         for actor in gone {
             let lane = self.lanes.remove(&actor).unwrap_or_default();
@@ -184,6 +171,15 @@ impl<I: Id, K: Clone, V: Clone> Delta<I, K, V> {
         }
         true
     }
+}
+
+/// A member's lives up to this one.
+fn lives<I: Id>(id: &I, last: u64) -> RangeInclusive<Actor<I>> {
+    let actor = |incarnation| Actor {
+        id: id.clone(),
+        incarnation,
+    };
+    actor(0)..=actor(last)
 }
 
 impl<I: Id, K: Codec, V: Codec> Codec for Delta<I, K, V> {

@@ -191,6 +191,9 @@ impl<I: Id, K: Ord + Clone, V: Clone> State<I, K, V> {
                 continue;
             }
             let ended = lane.removed();
+            if ended.is_empty() {
+                continue;
+            }
             let known = self.all.lanes.get(actor).map(Lane::removed);
             if !known.unwrap_or_default().covers(&ended) {
                 lane.seen = lane.live.keys().copied().collect();
