@@ -68,10 +68,19 @@ pub(crate) async fn member(
 /// An engine with the authority.
 pub(crate) async fn engine(authority: &Authority, settings: Settings) -> (Engine, Events) {
     let key = NodeKey::generate();
-    let now = SystemTime::now();
+    let membership = Membership::founding(authority.clone(), key.id(), SystemTime::now());
+    start(key, membership, settings).await
+}
+
+/// An engine on loopback, without seeds.
+pub(crate) async fn start(
+    key: NodeKey,
+    membership: Membership,
+    settings: Settings,
+) -> (Engine, Events) {
     let config = Config {
-        membership: Membership::founding(authority.clone(), key.id(), now),
         key,
+        membership,
         level: "cluster".to_owned(),
         listen: vec!["127.0.0.1:0".parse().unwrap()],
         seeds: Vec::new(),

@@ -6,7 +6,7 @@ use quinn::{ClientConfig, Endpoint, TransportConfig};
 
 use super::*;
 use crate::{
-    Authority, Config, DialError, Engine, NodeKey, Settings, Stats,
+    Authority, DialError, Engine, NodeKey, Settings, Stats,
     transport::{code, tls},
 };
 
@@ -130,17 +130,7 @@ async fn invited_again(authority: &Authority) -> (Engine, Certificate, tempfile:
     std::fs::write(directory.path().join("cluster.jwt"), certificate.text()).unwrap();
     let token = authority.invite(now, hour, 1);
     let membership = Membership::open(directory.path(), key.id(), Some(token), now);
-    let (engine, _) = Engine::start(Config {
-        membership: membership.unwrap(),
-        key,
-        level: "cluster".to_owned(),
-        listen: vec!["127.0.0.1:0".parse().unwrap()],
-        seeds: Vec::new(),
-        dns: None,
-        settings: Settings::default(),
-    })
-    .await
-    .unwrap();
+    let (engine, _) = raw::start(key, membership.unwrap(), Settings::default()).await;
     (engine, certificate, directory)
 }
 
@@ -192,17 +182,8 @@ async fn a_stranger_that_is_dialled_and_says_revoked_takes_nothing_from_a_node()
     let key = NodeKey::generate();
     let hour = Duration::from_secs(3_600);
     let member = authority.certify(key.id(), SystemTime::now(), hour);
-    let (member, _events) = Engine::start(Config {
-        membership: Membership::certified(member),
-        key,
-        level: "cluster".to_owned(),
-        listen: vec!["127.0.0.1:0".parse().unwrap()],
-        seeds: Vec::new(),
-        dns: None,
-        settings: Settings::default(),
-    })
-    .await
-    .unwrap();
+    let (member, _events) =
+        raw::start(key, Membership::certified(member), Settings::default()).await;
     let to = member.addresses()[0].to_string().parse().unwrap();
     assert_eq!(engine.dial(&to).await, Ok(member.node()));
 }
@@ -250,17 +231,8 @@ async fn members_go_on_while_strangers_knock_and_noise_comes_in() {
     let to = engine.addresses()[0];
     let key = NodeKey::generate();
     let certificate = authority.certify(key.id(), SystemTime::now(), Duration::from_secs(3_600));
-    let (member, _events) = Engine::start(Config {
-        membership: Membership::certified(certificate),
-        key,
-        level: "cluster".to_owned(),
-        listen: vec!["127.0.0.1:0".parse().unwrap()],
-        seeds: Vec::new(),
-        dns: None,
-        settings: Settings::default(),
-    })
-    .await
-    .unwrap();
+    let (member, _events) =
+        raw::start(key, Membership::certified(certificate), Settings::default()).await;
     member.dial(&to.to_string().parse().unwrap()).await.unwrap();
     let mut incoming = engine.accept("echo");
     tokio::spawn(async move {

@@ -6,18 +6,17 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use bytes::Bytes;
 use futures_util::StreamExt;
 use macula_engine::{Authority, Membership, NodeId, NodeKey, Seed, Settings as Engines};
 use macula_mesh::{
-    Delivery, Gap, Identity, Mesh, Publish, Replay, Settings, Subscribe, Subscription,
+    Delivery, Gap, Identity, Mesh, Replay, Settings, Subscribe, Subscription,
     cluster::{self, Cluster},
     pubsub::Bounds,
 };
-use macula_proto::{GapReason, MediaType, Pattern, Topic};
+use macula_proto::{GapReason, Pattern};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::support::{eventually, realm, soon};
+use crate::support::{eventually, publish, realm, soon};
 
 /// Longer than a test.
 const LONG_MS: u64 = 600_000;
@@ -108,14 +107,7 @@ impl Node {
     }
 
     fn publish(&self, number: u64) {
-        let _ = self.mesh.publish(Publish {
-            realm: realm(),
-            topic: Topic::parse("home.clock").unwrap(),
-            publisher: "clock".into(),
-            content_type: MediaType::JSON,
-            headers: Vec::new(),
-            payload: Bytes::from(number.to_string()),
-        });
+        publish(&self.mesh, number.to_string());
     }
 
     /// Publishes numbers from `first` on, one after the other, until one of them is read; all that was read, and the

@@ -119,6 +119,33 @@ pub(crate) fn payload(bytes: &'static [u8]) -> Payload {
     }
 }
 
+/// Publishes to `home.clock`.
+pub(crate) fn publish(mesh: &Mesh, payload: String) {
+    let _ = mesh.publish(Publish {
+        realm: realm(),
+        topic: Topic::parse("home.clock").unwrap(),
+        publisher: "clock".into(),
+        content_type: MediaType::JSON,
+        headers: Vec::new(),
+        payload: payload.into(),
+    });
+}
+
+/// A reader of `home.**` for which much may wait.
+pub(crate) fn subscribe(mesh: &Mesh) -> Subscription {
+    let subscription = mesh.subscribe(Subscribe {
+        realm: realm(),
+        pattern: Pattern::parse("home.**").unwrap(),
+        replay: Replay::None,
+        queue: Bounds {
+            events: 100_000,
+            bytes: 1 << 30,
+            ..Bounds::default()
+        },
+    });
+    subscription.unwrap()
+}
+
 pub(crate) async fn echo(call: Invocation) -> Result<Payload, Failure> {
     Ok(call.argument)
 }
@@ -147,14 +174,7 @@ impl Node {
     }
 
     pub(crate) fn publish(&self, number: u64) {
-        let _ = self.mesh.publish(Publish {
-            realm: realm(),
-            topic: Topic::parse("home.clock").unwrap(),
-            publisher: "clock".into(),
-            content_type: MediaType::JSON,
-            headers: Vec::new(),
-            payload: Bytes::from(format!("honest {number}")),
-        });
+        publish(&self.mesh, format!("honest {number}"));
     }
 }
 
@@ -163,22 +183,13 @@ impl World {
         let authority = Authority::generate();
         let victim = node("victim", &authority, Vec::new()).await;
         let honest = node("honest", &authority, vec![victim.seed()]).await;
-        let events = victim.mesh.subscribe(Subscribe {
-            realm: realm(),
-            pattern: Pattern::parse("home.**").unwrap(),
-            replay: Replay::None,
-            queue: Bounds {
-                events: 100_000,
-                bytes: 1 << 30,
-                ..Bounds::default()
-            },
-        });
+        let events = subscribe(&victim.mesh);
         let echo = victim.mesh.serve(serve("demo.echo", 1_000), Arc::new(echo));
         let world = Self {
             authority,
             victim,
             honest,
-            events: events.unwrap(),
+            events,
             _echo: echo.unwrap(),
             published: AtomicU64::new(0),
         };

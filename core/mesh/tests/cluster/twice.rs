@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use futures_util::StreamExt;
 use macula_engine::Authority;
-use macula_mesh::{Delivery, Replay, Subscribe, cluster::Settings, pubsub::Bounds};
-use macula_proto::Pattern;
+use macula_mesh::{Delivery, cluster::Settings};
 
-use crate::support::{DEADLINE, Node, echo, eventually, node_with, realm, serve, soon};
+use crate::support::{DEADLINE, Node, echo, eventually, node_with, serve, soon, subscribe};
 
 /// Addresses that a node tells others.
 const TOLD: usize = 8;
@@ -39,17 +38,7 @@ async fn of_several_connections_one_is_left_and_events_go_on() {
     for number in 0..OTHERS {
         let name = format!("node-{number}");
         let other = node_with(&name, &authority, seeds.clone(), 1, Settings::default()).await;
-        let events = other.mesh.subscribe(Subscribe {
-            realm: realm(),
-            pattern: Pattern::parse("home.**").unwrap(),
-            replay: Replay::None,
-            queue: Bounds {
-                events: 100_000,
-                bytes: 1 << 30,
-                ..Bounds::default()
-            },
-        });
-        let mut events = events.unwrap();
+        let mut events = subscribe(&other.mesh);
         eventually("it is known what it wants", async || {
             hub.sees(other.id()) && other.calls("demo.echo").await
         })
